@@ -1,0 +1,39 @@
+# `make demo` and `make test` are all the set-up there is; both create the environment first.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-all lint bench clean
+
+$(STAMP): pyproject.toml constraints.txt CMakeLists.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), f"videotx needs Python 3.11 or newer, this is {sys.version}"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt "scikit-build-core>=1.0" "nanobind>=2.4" ninja cmake
+	$(BIN)/pip install --quiet -c constraints.txt --no-build-isolation -e ".[dev]"
+	touch $@
+
+# The C++ part is rebuilt incrementally whenever a source of it changed.
+NATIVE := $(wildcard extract/csrc/*.* extract/csrc/*/*.* datasets/csrc/*.*)
+$(VENV)/.built: $(STAMP) $(NATIVE)
+	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
+	touch $@
+
+test: $(VENV)/.built
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/.built
+	$(BIN)/python -m pytest -m ""
+
+# mypy does not follow the import hook of an editable install, so it is shown the package as the wheel lays it out.
+lint: $(VENV)/.built
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build/typed && mkdir -p build/typed/videotx
+	ln -s $(addprefix $(CURDIR)/,__init__.py py.typed cli.py extract pipeline datasets models) build/typed/videotx/
+	MYPYPATH=build/typed $(BIN)/mypy -p videotx
+
+clean:
+	rm -rf $(VENV) build dist demo

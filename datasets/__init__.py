@@ -1,0 +1,1 @@
+"""Shards to clips: reading, sampling, motion between frames, augmentation."""

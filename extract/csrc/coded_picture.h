@@ -1,0 +1,57 @@
+// What both entropy-level readers (H.264, MPEG-4 Part 2) hand over: one record per coded picture.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace videotx {
+
+// How a macroblock was coded. The numbers are stored by tests and must not change.
+enum class MacroblockClass : std::uint8_t {
+  kMissing = 0,  // never decoded: lost or damaged
+  kIntra4x4 = 1,
+  kIntra8x8 = 2,
+  kIntra16x16 = 3,
+  kIntraPcm = 4,
+  kInterP = 5,
+  kSkipP = 6,  // H.264 P_Skip; MPEG-4 not_coded
+  kInterB = 7,
+  kSkipB = 8,  // H.264 B_Skip; MPEG-4 co-located skip and modb == '1'
+  kDirectB = 9,  // direct at macroblock level with coded data
+  kIntraMpeg4 = 10,
+  kGmc = 11,
+  kGmcNotCoded = 12,
+};
+
+using PictureId = std::int32_t;  // counts coded pictures in decoding order, from 0
+inline constexpr PictureId kNoPicture = -1;
+
+// Grids cover the coded, macroblock-aligned picture, row by row. Vectors are in quarter luma samples, block to source.
+struct CodedPicture {
+  PictureId id = kNoPicture;
+  std::int64_t packet = 0;  // the packet it came in, as the caller numbered it
+  char type = '?';          // I, P, B, S: of the first slice
+  bool key = false;         // IDR, or an intra picture the stream can be entered at
+  bool damaged = false;     // an error ended a slice, or macroblocks are missing
+  bool motion_unknown = false;
+  std::int32_t num_bits = 0;
+  int macroblock_columns = 0;
+  int macroblock_rows = 0;
+
+  // [list][4x4 row][4x4 column]; `ref` indexes `references`, -1 for "no vector".
+  std::vector<std::int16_t> mv;  // x, y interleaved
+  std::vector<std::int8_t> ref;
+  std::vector<PictureId> references;
+
+  // [row][column] of macroblocks.
+  std::vector<std::uint8_t> macroblock_class;
+  std::vector<std::int8_t> qp;
+  std::vector<std::int32_t> macroblock_bits;
+
+  // Residual planes in samples, empty when not asked for; intra macroblocks are zero.
+  std::vector<std::int16_t> residual_y;   // 16 rows x 16 columns per macroblock
+  std::vector<std::int16_t> residual_cb;  // 8 x 8 per macroblock (4:2:0)
+  std::vector<std::int16_t> residual_cr;
+};
+
+}  // namespace videotx

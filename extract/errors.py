@@ -1,0 +1,85 @@
+"""What can go wrong with a source file. Every error names the file and says what was expected and what came.
+
+The classes also inherit the matching builtin, so that callers who do not know videotx can still catch them. ``code`` is
+the word stored in the shard's videos table for a video that failed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+
+class VideoError(Exception):
+    """A source file cannot be extracted. ``path`` is the file; ``code`` the stable word for tables and scripts."""
+
+    code: ClassVar[str] = "video_error"
+
+    def __init__(self, path: str | Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = str(path)
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[VideoError], tuple[str, str]]:
+        # Errors cross process boundaries; the default would call __init__ with one argument.
+        return type(self), (self.path, self.message)
+
+
+class MissingFileError(VideoError, FileNotFoundError):
+    """The file does not exist or cannot be opened."""
+
+    code = "missing_file"
+
+
+class EmptyFileError(VideoError, ValueError):
+    """The file holds no bytes."""
+
+    code = "empty_file"
+
+
+class NotAVideoError(VideoError, ValueError):
+    """The bytes are of no known media format (text, an image, an archive)."""
+
+    code = "not_a_video"
+
+
+class UnreadableContainerError(VideoError, OSError):
+    """The format is known, but its structure is damaged beyond opening (a missing index, say)."""
+
+    code = "unreadable_container"
+
+
+class NoVideoStreamError(VideoError, ValueError):
+    """The file is media, but holds no video."""
+
+    code = "no_video_stream"
+
+
+class UnsupportedCodecError(VideoError, ValueError):
+    """The codec, profile or pixel format is one that the asked-for streams cannot be read from."""
+
+    code = "unsupported_codec"
+
+
+class TruncatedVideoError(VideoError, EOFError):
+    """The data ends before the number of frames that the container promises."""
+
+    code = "truncated"
+
+
+class NoFramesError(VideoError, ValueError):
+    """There is a video stream, but not one frame came out of it."""
+
+    code = "no_frames"
+
+
+class ExtractionTimeoutError(VideoError, TimeoutError):
+    """Extraction took longer than allowed."""
+
+    code = "timed_out"
+
+
+class DecoderCrashedError(VideoError, RuntimeError):
+    """The process that decoded the video died (a segmentation fault, or its memory limit)."""
+
+    code = "decoder_crashed"

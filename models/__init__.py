@@ -1,0 +1,1 @@
+"""Clips to logits: DVT, ViViT, VidTr, Video Swin and MViT."""

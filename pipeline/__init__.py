@@ -1,0 +1,1 @@
+"""Videos to shards: plan, write, resume, finalise."""
