@@ -17,4 +17,4 @@ class Picture:
 
     def rgb(self) -> npt.NDArray[np.uint8]:
         """RGB uint8 ``(height, width, 3)`` at native size."""
-        return self.frame.to_ndarray(format="rgb24")
+        return np.asarray(self.frame.to_ndarray(format="rgb24"), dtype=np.uint8)
