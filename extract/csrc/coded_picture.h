@@ -1,4 +1,4 @@
-// What both entropy-level readers (H.264, MPEG-4 Part 2) hand over: one record per coded picture.
+// What both entropy-level readers (H.264, MPEG-4 Part 2) hand over: one record per picture, in display order.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,10 @@ enum class MacroblockClass : std::uint8_t {
 using PictureId = std::int32_t;  // counts coded pictures in decoding order, from 0
 inline constexpr PictureId kNoPicture = -1;
 
+// Reference codes of finished pictures, as Python stores them.
+inline constexpr std::int8_t kRefNone = 0;
+inline constexpr std::int8_t kRefUnknown = -128;
+
 // Grids cover the coded, macroblock-aligned picture, row by row. Vectors are in quarter luma samples, block to source.
 struct CodedPicture {
   PictureId id = kNoPicture;
@@ -37,8 +41,11 @@ struct CodedPicture {
   std::int32_t num_bits = 0;
   int macroblock_columns = 0;
   int macroblock_rows = 0;
+  int chroma_block_width = 8;  // samples of one chroma plane per macroblock; 0 without chroma
+  int chroma_block_height = 8;
 
-  // [list][4x4 row][4x4 column]; `ref` indexes `references`, -1 for "no vector".
+  // [list][4x4 row][4x4 column]. While a picture is being read, `ref` indexes `references` and -1 means "no vector";
+  // DisplayResolver turns it into the signed display distance, with the codes above.
   std::vector<std::int16_t> mv;  // x, y interleaved
   std::vector<std::int8_t> ref;
   std::vector<PictureId> references;
@@ -50,7 +57,7 @@ struct CodedPicture {
 
   // Residual planes in samples, empty when not asked for; intra macroblocks are zero.
   std::vector<std::int16_t> residual_y;   // 16 rows x 16 columns per macroblock
-  std::vector<std::int16_t> residual_cb;  // 8 x 8 per macroblock (4:2:0)
+  std::vector<std::int16_t> residual_cb;  // chroma_block_height x chroma_block_width per macroblock
   std::vector<std::int16_t> residual_cr;
 };
 

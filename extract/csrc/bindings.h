@@ -1,0 +1,10 @@
+// Each part binds itself to the one native module; module.cpp calls them in turn.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace videotx {
+
+void bind_coded_picture(nanobind::module_& m);
+
+}  // namespace videotx
