@@ -1,0 +1,271 @@
+"""The shard format, declared once: which arrays a shard holds, by named dimensions, and how one frame is encoded.
+
+Both sides rest on this file: the writer appends what :meth:`FrameArray.encode` returns, and a reader that does not want
+to go through zarr-python finds frame ``i`` of an array with :func:`read_index` and :meth:`FrameArray.decode`. On disk
+every array is plain Zarr v3: the ``sharding_indexed`` codec with one frame per inner chunk and one outer chunk, so that
+one array is one file, ``<shard>/<array>/c/0/0...``, made of encoded frames followed by their index.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import google_crc32c
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from numcodecs.zstd import Zstd
+
+FORMAT: Final = "videotx-shards"
+VERSION: Final = 1
+JPEG_CODEC: Final = "videotx.jpeg"
+"""Name of the Zarr v3 codec of pictures, registered by ``videotx.pipeline.jpeg``."""
+
+Subsampling = Literal["4:2:0", "4:4:4"]
+
+# The dimensions of each array after "frame". `mb_row` and `mb_column` count macroblocks (16x16 luma samples); `row` and
+# `column` count cells of the motion grid; `y` and `x` are pixels at the stored size.
+DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "rgb": ("y", "x", "channel"),
+    "motion": ("list", "row", "column", "xy"),
+    "ref": ("list", "row", "column"),
+    "residual": ("y", "x", "channel"),
+    "qp": ("mb_row", "mb_column"),
+}
+
+# What each stream that a user asks for is stored as.
+STREAM_ARRAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "motion": ("motion", "ref"),
+    "qp": ("qp",),
+    "residual": ("residual",),
+    "rgb": ("rgb",),
+}
+
+FRAME_COLUMNS: Final[Mapping[str, str]] = {
+    "picture_type": "string",  # I, P, B or S
+    "key_frame": "bool",
+    "pts_seconds": "float64",  # since the start of the video, strictly increasing
+    "num_bytes": "int32",  # of the coded picture
+    "damaged": "bool",  # the reader met an error in this picture
+    "video": "int32",  # position in the shard's list of videos
+}
+"""Columns of the table ``frames`` of a shard."""
+
+VIDEO_COLUMNS: Final[Mapping[str, str]] = {
+    "path": "string",  # relative to the source, "/" between parts
+    "label": "int32",  # index into the class names; -1 where there is none
+    "shard": "int32",  # -1 where the file never got as far as a shard
+    "first_frame": "int64",  # position of its first frame in the shard's arrays
+    "num_frames": "int32",  # how many are stored; 0 for a failure
+    "width": "int32",  # native, in luma samples
+    "height": "int32",
+    "fps": "float64",  # nan where unknown
+    "codec": "string",
+    "profile": "string",
+    "reader": "string",  # native or libav
+    "motion_exact": "bool",  # every known reference is what the encoder wrote
+    "residual_kind": "string",  # coded, difference, or nothing
+    "rotation_degrees": "int32",  # reported by the container, applied to nothing
+    "sample_aspect_ratio": "float64",
+    "num_damaged": "int32",  # stored frames marked as damaged
+    "source_bytes": "int64",
+    "warnings": "string",  # joined with "; "
+    "error": "string",  # code of the failure, or nothing
+    "message": "string",
+}
+"""Columns of the table ``videos``; a shard's attributes hold the same rows for its own videos."""
+
+_DTYPES: Final = frozenset({"uint8", "int8", "int16"})
+_INDEX_ENTRY: Final = 16  # u64 offset, u64 length
+_CRC: Final = struct.Struct("<I")
+
+
+class ShardFormatError(ValueError):
+    """A file is not what the format says. The message names the file, what was expected and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZstdFrames:
+    """Frames of numbers: little-endian C order, Zstandard with its own checksum."""
+
+    level: int = 3
+
+    def encode(self, frame: npt.NDArray[Any]) -> bytes:
+        contiguous = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
+        return bytes(Zstd(level=self.level, checksum=True).encode(contiguous))
+
+    def decode(self, data: bytes | memoryview, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        raw = Zstd().decode(data)
+        return np.frombuffer(raw, dtype=np.dtype(dtype).newbyteorder("<")).reshape(shape)
+
+    def codecs(self, dtype: str) -> list[dict[str, Any]]:
+        little = {"name": "bytes", "configuration": {"endian": "little"}}
+        return [
+            little if np.dtype(dtype).itemsize > 1 else {"name": "bytes"},
+            {"name": "zstd", "configuration": {"level": self.level, "checksum": True}},
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFrames:
+    """Frames of pictures: JFIF, which is full-range BT.601 YCbCr, uint8 RGB ``(y, x, channel)`` when decoded."""
+
+    quality: int
+    subsampling: Subsampling
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise ValueError(f"expected a JPEG quality of 1 to 100, got {self.quality}")
+
+    def encode(self, frame: npt.NDArray[Any]) -> bytes:
+        """Encode RGB uint8 ``(y, x, 3)``."""
+        rgb = np.ascontiguousarray(frame)
+        short = "420" if self.subsampling == "4:2:0" else "444"
+        return bytes(simplejpeg.encode_jpeg(rgb, quality=self.quality, colorspace="RGB", colorsubsampling=short))
+
+    def encode_planes(self, y: npt.NDArray[np.uint8], cb: npt.NDArray[np.uint8], cr: npt.NDArray[np.uint8]) -> bytes:
+        """Encode full-range BT.601 planes as they are; chroma is ``ceil`` of half the luma size for 4:2:0."""
+        half = 2 if self.subsampling == "4:2:0" else 1
+        expected = (-(-y.shape[0] // half), -(-y.shape[1] // half))
+        if cb.shape != expected or cr.shape != expected:
+            raise ValueError(f"expected {self.subsampling} chroma planes of {expected}, got {cb.shape} and {cr.shape}")
+        planes = (np.ascontiguousarray(plane) for plane in (y, cb, cr))
+        return bytes(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=self.quality))
+
+    def decode(self, data: bytes | memoryview, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        rgb: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
+        if rgb.shape != shape or dtype != "uint8":
+            raise ShardFormatError(f"expected a JPEG of {shape} {dtype}, got {rgb.shape} uint8")
+        return rgb
+
+    def codecs(self, dtype: str) -> list[dict[str, Any]]:
+        del dtype
+        configuration = {"quality": self.quality, "subsampling": self.subsampling}
+        return [{"name": JPEG_CODEC, "configuration": configuration}]
+
+
+@dataclass(frozen=True)
+class FrameArray:
+    """One array of a shard: ``frame`` first, then the dimensions named in :data:`DIMENSIONS`.
+
+    ``shape`` is that of one frame. ``attributes`` go into the array's metadata; those of ``residual`` hold
+    ``residual_kind`` and the affine map from what is stored to RGB units,
+    ``value = stored * scale_factor + add_offset``.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    frames: ZstdFrames | JpegFrames
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        dimensions = DIMENSIONS.get(self.name)
+        if dimensions is None:
+            raise ValueError(f"expected an array named {', '.join(DIMENSIONS)}, got {self.name!r}")
+        if len(dimensions) != len(self.shape) or self.dtype not in _DTYPES or min(self.shape) < 1:
+            raise ValueError(f"expected {self.name} of {dimensions}, got {self.dtype} {self.shape}")
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        return ("frame", *DIMENSIONS[self.name])
+
+    @cached_property
+    def file(self) -> str:
+        """Path of the one data file, relative to the shard."""
+        return "/".join([self.name, "c", *("0" for _ in self.dimensions)])
+
+    def encode(self, frame: npt.NDArray[Any]) -> bytes:
+        """One frame as it is stored. Raises ValueError when its shape or dtype is another."""
+        if frame.shape != self.shape or frame.dtype != self.dtype:
+            raise ValueError(f"expected {self.name} {self.dtype} {self.shape}, got {frame.dtype} {frame.shape}")
+        return self.frames.encode(frame)
+
+    def decode(self, data: bytes | memoryview) -> npt.NDArray[Any]:
+        """The inverse of :meth:`encode` (as near as the codec is lossless)."""
+        return self.frames.decode(data, self.dtype, self.shape)
+
+    def metadata(self, num_frames: int) -> dict[str, Any]:
+        """The ``zarr.json`` of the array with this many frames."""
+        # A chunk may not be empty, an array may: a shard all of whose videos failed has no data file.
+        outer = [max(num_frames, 1), *self.shape]
+        sharding = {
+            "chunk_shape": [1, *self.shape],
+            "codecs": self.frames.codecs(self.dtype),
+            "index_codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [num_frames, *self.shape],
+            "data_type": self.dtype,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": outer}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": 0,
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+            "dimension_names": list(self.dimensions),
+            "attributes": dict(self.attributes),
+            "storage_transformers": [],
+        }
+
+
+def parse_array(name: str, metadata: Mapping[str, Any]) -> tuple[FrameArray, int]:
+    """The declaration and the number of frames that an array's ``zarr.json`` describes.
+
+    Raises ShardFormatError when it is not an array of this format and version.
+    """
+    try:
+        num_frames, *shape = (int(size) for size in metadata["shape"])
+        inner = metadata["codecs"][0]["configuration"]["codecs"]
+        settings = inner[-1].get("configuration", {})
+        frames = (
+            JpegFrames(settings["quality"], settings["subsampling"])
+            if inner[-1]["name"] == JPEG_CODEC
+            else ZstdFrames(settings["level"])
+        )
+        array = FrameArray(name, str(metadata["data_type"]), tuple(shape), frames, dict(metadata["attributes"]))
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ShardFormatError(f"{name}/zarr.json is not an array of {FORMAT} {VERSION}: {error!r}") from error
+    if array.metadata(num_frames) != dict(metadata):
+        raise ShardFormatError(f"{name}/zarr.json differs from what {FORMAT} {VERSION} declares for {array.dtype}")
+    return array, num_frames
+
+
+def group_metadata(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``zarr.json`` of a group."""
+    return {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+
+
+def write_index(entries: npt.NDArray[np.uint64]) -> bytes:
+    """The end of a data file for (offset, length) pairs ``(num_frames, 2)``: the pairs and their CRC-32C."""
+    raw = np.ascontiguousarray(entries, dtype="<u8").tobytes()
+    return raw + _CRC.pack(google_crc32c.value(raw))
+
+
+def read_index(file: int, path: str | Path, num_frames: int) -> npt.NDArray[np.int64]:
+    """Where each frame lies in an open data file: (offset, length) pairs, int64 ``(num_frames, 2)``.
+
+    ``file`` is a descriptor and ``path`` its name for messages. Raises ShardFormatError when the file is too short, the
+    checksum does not hold or a frame lies outside the file.
+    """
+    length = num_frames * _INDEX_ENTRY + _CRC.size
+    size = os.fstat(file).st_size
+    if size < length:
+        raise ShardFormatError(f"{path}: expected an index of {length} bytes, the file has {size}")
+    raw = os.pread(file, length, size - length)
+    pairs, (expected,) = raw[: -_CRC.size], _CRC.unpack(raw[-_CRC.size :])
+    found = google_crc32c.value(pairs)
+    if found != expected:
+        raise ShardFormatError(f"{path}: expected index checksum {expected:08x}, computed {found:08x}")
+    entries = np.frombuffer(pairs, dtype="<u8").reshape(num_frames, 2)
+    end = np.uint64(size - length)
+    if ((entries[:, 0] > end) | (entries[:, 1] > end - np.minimum(entries[:, 0], end))).any():
+        raise ShardFormatError(f"{path}: a frame lies beyond the data, which end at byte {end}")
+    return entries.astype(np.int64)
