@@ -1,0 +1,6 @@
+"""Published checkpoints of every family, in and out of our own safetensors layout."""
+
+from videotx.models.checkpoints.layout import CheckpointError, WeightsReport
+from videotx.models.checkpoints.load import convert_weights, load_pretrained, save_weights
+
+__all__ = ["CheckpointError", "WeightsReport", "convert_weights", "load_pretrained", "save_weights"]

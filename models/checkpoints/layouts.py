@@ -1,0 +1,15 @@
+"""The published key layouts of every family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from videotx.models.checkpoints.huggingface import VIVIT_HF_4, VIVIT_HF_5
+from videotx.models.checkpoints.layout import Layout
+from videotx.models.checkpoints.scenic import VIVIT_SCENIC
+from videotx.models.video_model import VideoModel
+from videotx.models.vivit import ViViT
+
+LAYOUTS: dict[type[VideoModel[Any]], tuple[Layout, ...]] = {
+    ViViT: (VIVIT_SCENIC, VIVIT_HF_4, VIVIT_HF_5),
+}

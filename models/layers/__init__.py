@@ -1,0 +1,1 @@
+"""The parts the families are built of; each once."""
