@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from videotx.models.checkpoints.layout import rename
-from videotx.models.checkpoints.layouts import LAYOUTS
-from videotx.models.checkpoints.load import fit
-from videotx.models.macs import count_gmacs, count_params
 from videotx.models.vivit import ViViT, ViViTConfig
 
-TOLERANCE = 2e-5
 NUMBER = {"model1": 1, "model2": 2, "model2_avg": 2, "model3": 3, "model4": 4}
 FIXTURES = [
     "vivit_model1_hf4",
@@ -41,20 +32,7 @@ def vivit_config_of(facts: dict[str, Any]) -> ViViTConfig:
 
 
 @pytest.mark.parametrize("name", FIXTURES)
-def test_vivit_equals_its_original(name: str, shared_reference: Path) -> None:
-    fixture = np.load(shared_reference / f"{name}.npz")
-    model = ViViT(vivit_config_of(json.loads(str(fixture["config"])))).eval()
-    state = {key[6:]: torch.from_numpy(fixture[key]) for key in fixture.files if key.startswith("state/")}
-    layout = next(layout for layout in LAYOUTS[ViViT] if layout.recognises(state))
-    weights, report = rename(state, layout)
-    model.load_state_dict(fit(weights, model, model.config, report))
-    assert report.complete, report
-
-    first: list[torch.Tensor] = []
-    model.encoder.blocks[0].register_forward_hook(lambda _module, _inputs, output: first.append(output))
-    with torch.no_grad():
-        logits = model(torch.from_numpy(fixture["input"]))
-    np.testing.assert_allclose(logits, fixture["output"], rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(first[0].reshape(fixture["block0"].shape), fixture["block0"], rtol=0, atol=TOLERANCE)
-    assert count_params(model) == fixture["num_params"]
-    assert count_gmacs(ViViT, model.config) == pytest.approx(float(fixture["gmac"]), rel=1e-6)
+def test_vivit_equals_its_original(name: str, load_reference: Any, check_parity: Any) -> None:
+    reference = load_reference(name)
+    model = ViViT(vivit_config_of(reference.facts))
+    check_parity(model, model.encoder.blocks[0], reference)
