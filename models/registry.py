@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from videotx.models.mvit_variants import MVIT
 from videotx.models.spec import ModelSpec
 from videotx.models.video_model import VideoModel
+from videotx.models.video_swin_variants import VIDEO_SWIN
 from videotx.models.vivit_variants import VIVIT
 
 MODELS: dict[str, ModelSpec] = {
     **VIVIT,
+    **VIDEO_SWIN,
+    **MVIT,
 }
 
 

@@ -6,10 +6,16 @@ from typing import Any
 
 from videotx.models.checkpoints.huggingface import VIVIT_HF_4, VIVIT_HF_5
 from videotx.models.checkpoints.layout import Layout
+from videotx.models.checkpoints.mvit import MVIT_PYTORCHVIDEO, MVIT_SLOWFAST, MVIT_TORCHVISION
 from videotx.models.checkpoints.scenic import VIVIT_SCENIC
+from videotx.models.checkpoints.swin import SWIN_OFFICIAL, SWIN_TIMM, SWIN_TORCHVISION
+from videotx.models.mvit import MViT
 from videotx.models.video_model import VideoModel
+from videotx.models.video_swin import VideoSwin
 from videotx.models.vivit import ViViT
 
 LAYOUTS: dict[type[VideoModel[Any]], tuple[Layout, ...]] = {
     ViViT: (VIVIT_SCENIC, VIVIT_HF_4, VIVIT_HF_5),
+    VideoSwin: (SWIN_TIMM, SWIN_OFFICIAL, SWIN_TORCHVISION),
+    MViT: (MVIT_PYTORCHVIDEO, MVIT_SLOWFAST, MVIT_TORCHVISION),
 }

@@ -9,16 +9,20 @@ from torch.nn import functional as F
 class Attention(nn.Module):
     """Multi-head self-attention through ``scaled_dot_product_attention``.
 
+    Tokens come in with ``in_dim`` channels (``dim`` unless a family widens here), and go out with ``dim``.
+
     Families whose attention differs override `forward` and keep `project`, `attend` and `merge`.
     """
 
-    def __init__(self, dim: int, num_heads: int, *, qkv_bias: bool = True, dropout: float = 0.0) -> None:
+    def __init__(
+        self, dim: int, num_heads: int, *, in_dim: int | None = None, qkv_bias: bool = True, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         if dim % num_heads:
             raise ValueError(f"expected a width divisible by the number of heads, got {dim} and {num_heads}")
         self.num_heads = num_heads
         self.dropout = dropout
-        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.qkv = nn.Linear(in_dim or dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 
@@ -15,8 +16,8 @@ class BlockStack(nn.ModuleList):
         super().__init__(blocks)
         self.recompute = recompute
 
-    def forward(self, x: Tensor, *args: object) -> Tensor:
-        """``args`` go to every block unchanged."""
+    def forward(self, x: Any, *args: object) -> Any:
+        """``x`` is what a block takes first and returns, mostly a tensor; ``args`` go to every block unchanged."""
         for block in self:
             x = (
                 checkpoint(block, x, *args, use_reentrant=False)
