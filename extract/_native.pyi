@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from av.buffer import Buffer
 
 class CodedPicture:
     """One picture as the bitstream describes it, in display order. Arrays are read-only views without a copy.
@@ -45,3 +46,27 @@ class CodedPicture:
     def residual_cb(self) -> npt.NDArray[np.int16] | None: ...
     @property
     def residual_cr(self) -> npt.NDArray[np.int16] | None: ...
+
+# raster: libavcodec's side data to grids
+
+def rasterise_vectors(
+    side_data: Buffer | npt.NDArray[np.uint8],
+    mv: npt.NDArray[np.int16],  # out: (2, rows, columns, 2), zeroed by the caller
+    ref: npt.NDArray[np.int8],  # out: (2, rows, columns), zeroed by the caller
+    *,
+    block: int,
+    crop_left: int,
+    crop_top: int,
+    list0: int,  # what list 0's vectors point into: a distance, or -128
+    list1: int,
+    field_blocks_unknown: bool,  # 16x8 blocks become unknown (MPEG-4 field prediction)
+    both_unknown: bool,  # every exported block becomes unknown in both lists (MPEG-4 B-VOPs)
+) -> tuple[int, int]: ...  # vectors painted, cells in which a list may be libavcodec's filler
+def rasterise_quantisers(
+    side_data: Buffer | npt.NDArray[np.uint8],
+    qp: npt.NDArray[np.int8],  # out: (rows, columns) of macroblocks
+    *,
+    crop_left: int,
+    crop_top: int,
+    divisor: int,  # 2 for MPEG-4, which libavcodec exports doubled
+) -> bool: ...  # False where the side data is of an unknown layout

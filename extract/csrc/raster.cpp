@@ -1,0 +1,184 @@
+#include "raster.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+namespace videotx {
+namespace {
+
+// AVMotionVector of libavutil/motion_vector.h as the ABI lays it out. Bytes 34-39 of a record are padding and
+// uninitialised, so a record is never compared or stored as a whole.
+constexpr std::size_t kVectorBytes = 40;
+constexpr std::size_t kSource = 0;        // int32
+constexpr std::size_t kWidth = 4;         // uint8
+constexpr std::size_t kHeight = 5;        // uint8
+constexpr std::size_t kCentreX = 10;      // int16
+constexpr std::size_t kCentreY = 12;      // int16
+constexpr std::size_t kMotionX = 24;      // int32
+constexpr std::size_t kMotionY = 28;      // int32
+constexpr std::size_t kMotionScale = 32;  // uint16
+
+// AVVideoEncParams and AVVideoBlockParams of libavutil/video_enc_params.h.
+constexpr std::size_t kNumBlocks = 0;      // uint32
+constexpr std::size_t kBlocksOffset = 8;   // size_t
+constexpr std::size_t kBlockSize = 16;     // size_t
+constexpr std::size_t kBaseQuantiser = 28;  // int32
+constexpr std::size_t kParamsBytes = 64;
+constexpr std::size_t kBlockBytes = 20;  // int32 src_x, src_y, w, h, delta_qp
+
+template <typename T>
+T load(std::span<const std::uint8_t> bytes, std::size_t offset) {
+  T value;
+  std::memcpy(&value, bytes.subspan(offset, sizeof(T)).data(), sizeof(T));
+  return value;
+}
+
+// First cell whose top left sample is at or after `position` (in coded samples).
+int first_cell(int position, int crop, int block, int num_cells) {
+  const int native = position - crop;
+  if (native <= 0) return 0;
+  return std::min((native + block - 1) / block, num_cells);
+}
+
+struct Cells {
+  int top, bottom, left, right;
+};
+
+Cells covered_cells(const Grid& grid, int x, int y, int width, int height) {
+  return {first_cell(y, grid.crop_top, grid.block, grid.rows), first_cell(y + height, grid.crop_top, grid.block, grid.rows),
+          first_cell(x, grid.crop_left, grid.block, grid.columns),
+          first_cell(x + width, grid.crop_left, grid.block, grid.columns)};
+}
+
+bool to_qpel(std::int32_t motion, int scale, std::int16_t& out) {
+  const std::int64_t value = std::int64_t{motion} * 4 / scale;
+  if (value < std::numeric_limits<std::int16_t>::min() || value > std::numeric_limits<std::int16_t>::max()) return false;
+  out = static_cast<std::int16_t>(value);
+  return true;
+}
+
+class VectorPainter {
+ public:
+  VectorPainter(const Grid& grid, const ListReferences& references, std::span<std::int16_t> mv, std::span<std::int8_t> ref)
+      : grid_(grid), references_(references), mv_(mv), ref_(ref) {}
+
+  void paint(std::span<const std::uint8_t> record) {
+    const int width = record[kWidth];
+    const int height = record[kHeight];
+    const int scale = load<std::uint16_t>(record, kMotionScale);
+    const std::size_t list = load<std::int32_t>(record, kSource) > 0 ? 1 : 0;
+    std::int8_t reference = list == 0 ? references_.list0 : references_.list1;
+    std::int16_t x = 0;
+    std::int16_t y = 0;
+    if (scale == 0 || !to_qpel(load<std::int32_t>(record, kMotionX), scale, x) ||
+        !to_qpel(load<std::int32_t>(record, kMotionY), scale, y)) {
+      reference = kRefUnknown;
+    }
+    if (references_.field_blocks_unknown && width == 16 && height == 8) reference = kRefUnknown;
+    const Cells cells = covered_cells(grid_, load<std::int16_t>(record, kCentreX) - width / 2,
+                                      load<std::int16_t>(record, kCentreY) - height / 2, width, height);
+    const bool whole_macroblock = width == 16 && height == 16;
+    for (int row = cells.top; row < cells.bottom; ++row) {
+      for (int column = cells.left; column < cells.right; ++column) {
+        if (references_.both_unknown) {
+          set(0, row, column, kRefUnknown, 0, 0);
+          set(1, row, column, kRefUnknown, 0, 0);
+        } else if (reference == kRefUnknown) {
+          set(list, row, column, kRefUnknown, 0, 0);
+        } else {
+          set(list, row, column, reference, x, y);
+          if (list == 1 && !whole_macroblock) settle_lists(row, column);
+        }
+      }
+    }
+  }
+
+  std::size_t num_ambiguous() const { return num_ambiguous_; }
+
+ private:
+  std::size_t cell(std::size_t list, int row, int column) const {
+    return (list * static_cast<std::size_t>(grid_.rows) + static_cast<std::size_t>(row)) *
+               static_cast<std::size_t>(grid_.columns) +
+           static_cast<std::size_t>(column);
+  }
+
+  void set(std::size_t list, int row, int column, std::int8_t reference, std::int16_t x, std::int16_t y) {
+    const std::size_t index = cell(list, row, column);
+    ref_[index] = reference;
+    mv_[2 * index] = x;
+    mv_[2 * index + 1] = y;
+  }
+
+  // Inside a partitioned macroblock libavcodec exports a list for every partition as soon as one uses it; the others
+  // come as (0, 0). Where one list has a vector and the other has (0, 0), the zero may be such a filler.
+  void settle_lists(int row, int column) {
+    const std::size_t index0 = cell(0, row, column);
+    const std::size_t index1 = cell(1, row, column);
+    if (ref_[index0] == kRefNone) return;
+    const bool zero0 = mv_[2 * index0] == 0 && mv_[2 * index0 + 1] == 0;
+    const bool zero1 = mv_[2 * index1] == 0 && mv_[2 * index1 + 1] == 0;
+    if (!zero0 && !zero1) return;
+    ++num_ambiguous_;
+    if (zero0 && !zero1) ref_[index0] = kRefUnknown;
+    if (zero1 && !zero0) ref_[index1] = kRefUnknown;
+  }
+
+  Grid grid_;
+  ListReferences references_;
+  std::span<std::int16_t> mv_;
+  std::span<std::int8_t> ref_;
+  std::size_t num_ambiguous_ = 0;
+};
+
+void check_grid(const Grid& grid) {
+  if (grid.rows < 0 || grid.columns < 0 || grid.block <= 0 || grid.crop_left < 0 || grid.crop_top < 0) {
+    throw std::invalid_argument("grid must have sizes >= 0 and a block > 0");
+  }
+}
+
+}  // namespace
+
+RasterResult rasterise_vectors(std::span<const std::uint8_t> side_data, const Grid& grid, const ListReferences& references,
+                               std::span<std::int16_t> mv, std::span<std::int8_t> ref) {
+  check_grid(grid);
+  const std::size_t cells = static_cast<std::size_t>(grid.rows) * static_cast<std::size_t>(grid.columns);
+  if (ref.size() != 2 * cells || mv.size() != 4 * cells) throw std::invalid_argument("mv and ref do not fit the grid");
+  if (side_data.size() % kVectorBytes != 0) throw std::invalid_argument("side data is not made of 40-byte vectors");
+  VectorPainter painter(grid, references, mv, ref);
+  for (std::size_t offset = 0; offset < side_data.size(); offset += kVectorBytes) {
+    painter.paint(side_data.subspan(offset, kVectorBytes));
+  }
+  return {side_data.size() / kVectorBytes, painter.num_ambiguous()};
+}
+
+bool rasterise_quantisers(std::span<const std::uint8_t> side_data, const Grid& grid, int divisor,
+                          std::span<std::int8_t> qp) {
+  check_grid(grid);
+  if (divisor <= 0) throw std::invalid_argument("divisor must be positive");
+  if (qp.size() != static_cast<std::size_t>(grid.rows) * static_cast<std::size_t>(grid.columns)) {
+    throw std::invalid_argument("qp does not fit the grid");
+  }
+  if (side_data.size() < kParamsBytes) return false;
+  const auto num_blocks = load<std::uint32_t>(side_data, kNumBlocks);
+  const auto offset = load<std::size_t>(side_data, kBlocksOffset);
+  const auto size = load<std::size_t>(side_data, kBlockSize);
+  const auto base = load<std::int32_t>(side_data, kBaseQuantiser);
+  if (size < kBlockBytes || offset > side_data.size() || (side_data.size() - offset) / size < num_blocks) return false;
+  for (std::size_t i = 0; i < num_blocks; ++i) {
+    const auto block = side_data.subspan(offset + i * size, kBlockBytes);
+    const Cells cells = covered_cells(grid, load<std::int32_t>(block, 0), load<std::int32_t>(block, 4),
+                                      load<std::int32_t>(block, 8), load<std::int32_t>(block, 12));
+    const std::int32_t value = (base + load<std::int32_t>(block, 16)) / divisor;
+    for (int row = cells.top; row < cells.bottom; ++row) {
+      for (int column = cells.left; column < cells.right; ++column) {
+        qp[static_cast<std::size_t>(row) * static_cast<std::size_t>(grid.columns) + static_cast<std::size_t>(column)] =
+            static_cast<std::int8_t>(std::clamp(value, -128, 127));
+      }
+    }
+  }
+  return num_blocks > 0;
+}
+
+}  // namespace videotx

@@ -1,0 +1,307 @@
+"""The libav reader: libavcodec decodes, and exports motion vectors and quantisers as side data.
+
+Works for every H.264 and MPEG-4 Part 2 stream that libavcodec decodes, with what its export loses:
+
+- It has no reference indices. A vector's picture is resolved by :class:`ReferenceOrder`, exact only for streams with
+  one reference.
+- A partitioned B macroblock exports both lists for all of its partitions as soon as one uses each; the rest come as
+  (0, 0). Where a partition has a vector in one list and (0, 0) in the other, the zero may be real or such a filler, so
+  it is unknown. Where both are (0, 0), at least one is real, and both are kept.
+- Partitions below 8x8 collapse to the vector of the top left 4x4.
+- MPEG-4 B-VOPs export zero vectors and S-VOPs warped ones, and interlaced H.264 pictures vectors of fields: unknown.
+- A damaged picture's vectors are libavcodec's concealment, not the stream's: unknown.
+
+One decoder thread per file: with more, libavcodec exports vectors of other pictures.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final, cast
+
+import av
+import av.error
+import numpy as np
+import numpy.typing as npt
+from av.buffer import Buffer
+from av.codec.context import Flags, ThreadType
+from av.packet import Packet
+from av.video.frame import PictureType as LibavPictureType
+from av.video.stream import VideoStream
+
+from videotx.extract import _native
+from videotx.extract.clock import DisplayClock
+from videotx.extract.coded_order import CodedOrder, PacketFacts
+from videotx.extract.decoder_log import captured_errors
+from videotx.extract.errors import NoFramesError, UnsupportedCodecError
+from videotx.extract.frame import REF_UNKNOWN, CodedFrame, MotionField, PictureType
+from videotx.extract.info import VideoInfo
+from videotx.extract.picture import Picture, PictureConverter
+from videotx.extract.references import ReferenceOrder
+from videotx.extract.source import VideoSource
+
+_PICTURE_TYPES: Final[dict[int, PictureType]] = {
+    LibavPictureType.I: "I",
+    LibavPictureType.P: "P",
+    LibavPictureType.B: "B",
+    LibavPictureType.S: "S",
+    LibavPictureType.SI: "I",
+    LibavPictureType.SP: "P",
+    LibavPictureType.BI: "B",
+}
+
+_PUSHER: Final = 1 << 40  # no packet has this number
+
+MOTION_CODECS: Final = frozenset({"h264", "mpeg4"})
+"""Codecs of which libavcodec exports motion vectors that are understood here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A displayed picture that waits for a later one: for its references or its time."""
+
+    frame: av.VideoFrame
+    index: int
+    facts: PacketFacts
+    picture_type: PictureType
+    drained: bool  # came out only when the decoder was emptied
+
+
+class LibavReader:
+    """Reads one video through libavcodec. Iterates once; close it, or use it as a context manager."""
+
+    reader: Final = "libav"
+
+    def __init__(self, source: VideoSource, streams: frozenset[str], block: int) -> None:
+        _check_codec(source.info, streams)
+        self._source = source
+        self._streams = streams
+        self._block = block
+        self._info = source.info
+        context = source.stream.codec_context
+        context.thread_count = 1
+        context.thread_type = ThreadType.NONE
+        context.flags |= Flags.unaligned  # else libavcodec leaves part of an odd left crop in the picture
+        options = {}
+        if "motion" in streams:
+            options["flags2"] = "+export_mvs"
+        if "qp" in streams:
+            options["export_side_data"] = "+venc_params"
+        context.options = options
+        self._context = context
+        self._coded_order = CodedOrder(self._info.codec, context.extradata)
+        self._references = ReferenceOrder(single=self._info.num_reference_frames <= 1)
+        self._converter = PictureConverter()
+        self._clock = DisplayClock(self._info.time_base, self._info.fps)
+        self._facts: dict[int, PacketFacts] = {}
+        self._held: deque[_Held] = deque()
+        self._num_displayed = 0
+        self._stopped = False
+        self._exact: bool | None = None
+        self._num_undecodable = 0
+        self._num_damaged = 0
+        self._frames = self._read()
+
+    @property
+    def info(self) -> VideoInfo:
+        return self._info
+
+    @property
+    def motion_exact(self) -> bool:
+        """Whether every known reference so far is what the encoder wrote; before the first frame, whether it can be."""
+        return self._info.num_reference_frames <= 1 if self._exact is None else self._exact
+
+    @property
+    def residual_kind(self) -> None:
+        return None
+
+    @property
+    def warnings(self) -> list[str]:
+        return self._source.warnings
+
+    def __iter__(self) -> Iterator[CodedFrame]:
+        return self._frames
+
+    def __enter__(self) -> LibavReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._frames.close()
+        self._source.close()
+
+    def _read(self) -> Generator[CodedFrame, None, None]:
+        last: PacketFacts | None = None
+        anchor = b""
+        for packet in self._source.packets():
+            data = bytes(packet)
+            facts = self._coded_order.add(data)
+            if facts.second_field and last is not None:
+                last.num_bytes += facts.num_bytes
+                facts = last
+            else:
+                facts.pts = packet.pts
+                self._facts[facts.number] = facts
+                if facts.is_reference:
+                    anchor = data
+                    self._references.coded(facts.number, shown=not packet.is_discard)
+            last = facts
+            # The decoder carries a packet's time stamp to its picture, through reordering: the way to tell which
+            # packet a picture came in.
+            packet.pts = facts.number
+            self._decode(packet, facts)
+            yield from self._ready(final=False)
+            if self._stopped:
+                break
+        if last is not None:
+            self._drain(anchor, last)
+        yield from self._ready(final=True)
+        self._finish()
+
+    def _drain(self, anchor: bytes, last: PacketFacts) -> None:
+        if self._stopped:
+            return
+        if self._info.codec == "mpeg4" and self._coded_order.has_b_vops and anchor:
+            # libavcodec gives the last anchor picture without side data unless another anchor pushes it out. The
+            # pushing picture itself is thrown away.
+            pusher = Packet(anchor)
+            pusher.pts = _PUSHER
+            self._decode(cast("Packet[VideoStream]", pusher), replace(last))
+        self._decode(None, last)
+
+    def _decode(self, packet: Packet[VideoStream] | None, facts: PacketFacts) -> None:
+        try:
+            with captured_errors() as errors:
+                frames = self._context.decode(packet)
+        except av.error.FFmpegError:
+            self._num_undecodable += 1
+            return
+        if errors:
+            facts.damaged = True
+        for frame in frames:
+            if not self._stopped and frame.pts != _PUSHER:
+                self._display(frame, drained=packet is None)
+
+    def _display(self, frame: av.VideoFrame, drained: bool) -> None:
+        size = (self._info.width, self._info.height)
+        if (frame.width, frame.height) != size:
+            self._stopped = True
+            self.warnings.append(
+                f"the picture size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height} "
+                f"at frame {self._num_displayed}; reading stopped there"
+            )
+            return
+        number = frame.pts if frame.pts is not None else -1
+        facts = self._facts[number]
+        index = self._num_displayed
+        self._num_displayed += 1
+        self._references.displayed(number, index)
+        self._clock.announce(facts.pts)
+        self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[frame.pict_type], drained))
+        for old in [n for n in self._facts if n < number - 4 * 16]:
+            del self._facts[old]
+
+    def _ready(self, final: bool) -> Iterator[CodedFrame]:
+        while len(self._held) > (0 if final else 1):
+            held = self._held[0]
+            distances: tuple[int, int] | None = (REF_UNKNOWN, REF_UNKNOWN)
+            if "motion" in self._streams and held.picture_type != "I":
+                if self._coded_order.num_reference_frames not in (None, 1):
+                    self._references.single = False
+                distances = self._references.resolve(
+                    held.facts.number, held.index, both=held.picture_type == "B", final=final
+                )
+            if distances is None:
+                return
+            self._held.popleft()
+            yield self._build(held, distances)
+
+    def _build(self, held: _Held, distances: tuple[int, int]) -> CodedFrame:
+        frame = held.frame
+        damaged = held.facts.damaged or frame.is_corrupt
+        self._num_damaged += damaged
+        pts, seconds = self._clock.next()
+        return CodedFrame(
+            index=held.index,
+            pts=pts,
+            seconds=seconds,
+            picture_type=held.picture_type,
+            key_frame=frame.key_frame,
+            num_bytes=held.facts.num_bytes,
+            damaged=damaged,
+            motion=self._motion(held, distances, damaged) if "motion" in self._streams else None,
+            qp=self._qp(frame) if "qp" in self._streams else None,
+            residual=None,
+            picture=Picture(frame, self._converter) if "rgb" in self._streams else None,
+        )
+
+    def _motion(self, held: _Held, distances: tuple[int, int], damaged: bool) -> MotionField:
+        rows = -(-self._info.height // self._block)
+        columns = -(-self._info.width // self._block)
+        mv: npt.NDArray[np.int16] = np.zeros((2, rows, columns, 2), np.int16)
+        ref: npt.NDArray[np.int8] = np.zeros((2, rows, columns), np.int8)
+        exact = True
+        vectors = held.frame.side_data.get("MOTION_VECTORS")
+        if vectors is not None:
+            mpeg4 = self._info.codec == "mpeg4"
+            bidirectional = held.picture_type == "B"
+            unknown = damaged or held.facts.fields or (mpeg4 and held.picture_type in "BS")
+            list0, list1 = (REF_UNKNOWN, REF_UNKNOWN) if unknown else distances
+            _, num_ambiguous = _native.rasterise_vectors(
+                vectors,
+                mv,
+                ref,
+                block=self._block,
+                crop_left=self._info.crop_left,
+                crop_top=self._info.crop_top,
+                list0=list0,
+                list1=list1,
+                field_blocks_unknown=mpeg4,
+                both_unknown=unknown and bidirectional,
+            )
+            exact = not unknown and (mpeg4 or self._references.single) and num_ambiguous == 0
+        elif held.drained and held.picture_type != "I":
+            ref[0 if held.picture_type == "P" else slice(None)] = REF_UNKNOWN
+            exact = False
+        self._exact = exact and self._exact is not False
+        return MotionField(mv, ref, self._block, exact)
+
+    def _qp(self, frame: av.VideoFrame) -> npt.NDArray[np.int8] | None:
+        qp: npt.NDArray[np.int8] = np.zeros((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
+        parameters = frame.side_data.get("VIDEO_ENC_PARAMS")
+        if parameters is not None and _native.rasterise_quantisers(
+            cast("Buffer", parameters),
+            qp,
+            crop_left=self._info.crop_left,
+            crop_top=self._info.crop_top,
+            divisor=2 if self._info.codec == "mpeg4" else 1,
+        ):
+            return qp
+        return None
+
+    def _finish(self) -> None:
+        if self._num_undecodable:
+            self.warnings.append(f"{self._num_undecodable} packets could not be decoded")
+        if self._num_damaged:
+            self.warnings.append(f"{self._num_damaged} of {self._num_displayed} frames are damaged")
+        if self._num_displayed == 0:
+            raise NoFramesError(
+                self._source.path, f"expected frames, none came out of {self._source.num_packets} packets"
+            )
+
+
+def _check_codec(info: VideoInfo, streams: frozenset[str]) -> None:
+    beyond_pixels = sorted(streams - {"rgb"})
+    if beyond_pixels and info.codec not in MOTION_CODECS:
+        raise UnsupportedCodecError(
+            info.path,
+            f"expected H.264 or MPEG-4 Part 2 for {', '.join(beyond_pixels)}, got {info.codec}",
+        )

@@ -1,0 +1,170 @@
+"""A container opened for reading: its best video stream, what it says about it, and the stream's packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import av
+import av.error
+from av.bitstream import BitStreamFilterContext
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from videotx.extract.decoder_log import captured_errors, decoder_log_enabled
+from videotx.extract.errors import (
+    EmptyFileError,
+    MissingFileError,
+    NotAVideoError,
+    NoVideoStreamError,
+    UnreadableContainerError,
+)
+from videotx.extract.info import VideoInfo
+from videotx.extract.probe import probe_stream
+
+# How the formats that hold H.264 or MPEG-4 Part 2 begin: offset and bytes. Used to tell a damaged video from a file
+# that never was one; libavformat calls both "invalid data".
+_SIGNATURES: Final = (
+    (4, b"ftyp"),
+    (4, b"moov"),
+    (4, b"mdat"),
+    (4, b"free"),
+    (4, b"skip"),
+    (4, b"wide"),
+    (4, b"styp"),
+    (0, b"RIFF"),
+    (0, b"\x1a\x45\xdf\xa3"),
+    (0, b"FLV"),
+    (0, b"OggS"),
+    (0, b"\x30\x26\xb2\x75"),
+    (0, b"\x00\x00\x01"),
+    (0, b"\x00\x00\x00\x01"),
+)
+
+# Demuxers for still images and for text drawn as video; what they open is no video.
+_STILL_FORMATS: Final = frozenset({"image2", "tty", "gif", "apng", "ico"})
+
+
+class VideoSource:
+    """One video file, opened. Close it, or use it as a context manager.
+
+    ``warnings`` grows while packets are read. Raises :class:`MissingFileError`, :class:`EmptyFileError`,
+    :class:`NotAVideoError`, :class:`UnreadableContainerError` or :class:`NoVideoStreamError`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self.warnings: list[str] = []
+        self.num_packets = 0
+        with ExitStack() as resources:
+            resources.enter_context(decoder_log_enabled())
+            self.container = resources.enter_context(_open_container(Path(path)))
+            self.stream = self._choose_stream()
+            self.info: VideoInfo = probe_stream(self.path, self.container, self.stream, self.warnings)
+            self._resources = resources.pop_all()
+
+    def __enter__(self) -> VideoSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Closing twice is harmless."""
+        self._resources.close()
+
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """The stream's packets in decoding order, each one coded picture (or one field of an interlaced picture).
+
+        DivX-style packed B-VOPs, two pictures in one packet and a filler in the next, are unpacked. Reading that ends
+        before the promised number of packets leaves a warning.
+        """
+        unpack = None
+        if self.info.codec == "mpeg4":
+            unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream)
+        for packet in self._demux():
+            if unpack is None:
+                yield packet
+            else:
+                yield from unpack.filter(packet)
+        if unpack is not None:
+            yield from unpack.filter(None)
+        promised = self.info.num_frames
+        if promised is not None and self.num_packets < promised:
+            self.warnings.append(f"the container promises {promised} frames, {self.num_packets} are in the file")
+
+    def _demux(self) -> Iterator[Packet[VideoStream]]:
+        demuxed = self.container.demux(self.stream)
+        while True:
+            try:
+                with captured_errors() as errors:
+                    packet = next(demuxed, None)
+            except av.error.FFmpegError as error:
+                self.warnings.append(f"reading stopped after packet {self.num_packets}: {error.strerror}")
+                return
+            for message in errors:
+                self._warn_once(f"container: {message}")
+            if packet is None or packet.size == 0:
+                if packet is None or packet.dts is None:
+                    return
+                # AVI marks "show the previous picture again" by an empty chunk.
+                self.num_packets += 1
+                continue
+            self.num_packets += 1
+            yield packet
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    def _choose_stream(self) -> VideoStream:
+        name = self.container.format.name
+        if name in _STILL_FORMATS or name.endswith("_pipe"):
+            raise NotAVideoError(self.path, f"expected a video, got a still image or text ({name})")
+        streams = [s for s in self.container.streams.video if not s.disposition & Disposition.attached_pic]
+        if not streams:
+            kinds = ", ".join(sorted({s.type for s in self.container.streams})) or "no stream at all"
+            raise NoVideoStreamError(self.path, f"expected a video stream, the file holds {kinds}")
+        best = self.container.streams.best("video")
+        stream = best if isinstance(best, VideoStream) and best in streams else streams[0]
+        if len(streams) > 1:
+            others = ", ".join(
+                f"{s.index} ({s.codec_context.name} {s.width}x{s.height})" for s in streams if s is not stream
+            )
+            self.warnings.append(f"{len(streams)} video streams: reading {stream.index}, leaving out {others}")
+        return stream
+
+
+def _open_container(path: Path) -> av.container.InputContainer:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise MissingFileError(path, "no such file") from None
+    except OSError as error:
+        raise MissingFileError(path, f"cannot be opened: {error.strerror}") from error
+    if not path.is_file():
+        raise MissingFileError(path, "expected a file, got something else")
+    if size == 0:
+        raise EmptyFileError(path, "expected a video, the file holds no bytes")
+    try:
+        # Tags in other encodings than UTF-8 are common and no reason to refuse a video.
+        with captured_errors() as errors:
+            return av.open(str(path), metadata_errors="replace")
+    except (av.error.PermissionError, av.error.FileNotFoundError) as error:
+        raise MissingFileError(path, f"cannot be opened: {error.strerror}") from error
+    except av.error.FFmpegError as error:
+        raise _opening_error(path, size, errors[0] if errors else str(error.strerror)) from error
+
+
+def _opening_error(path: Path, size: int, detail: str) -> NotAVideoError | UnreadableContainerError:
+    with path.open("rb") as file:
+        head = file.read(16)
+    if any(head[offset : offset + len(magic)] == magic for offset, magic in _SIGNATURES):
+        return UnreadableContainerError(path, f"expected a complete container, got {size} damaged bytes ({detail})")
+    return NotAVideoError(path, f"expected a video, got {size} bytes of no known format")
