@@ -1,0 +1,48 @@
+// Points followed from sampled frame to sampled frame through the links between all frames.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "flow.h"
+
+namespace videotx {
+
+struct Point {
+  float x = 0.0F;
+  float y = 0.0F;
+};
+
+// Mean and mean absolute residual of cells of the picture, frame by frame: (frame, row, column, 6).
+// Cell (row, column) has its centre at native position (left + (column + 0.5) * cell_width, top + ...).
+struct ResidualCells {
+  std::vector<float> values;
+  int rows = 0;
+  int columns = 0;
+  float left = 0.0F;
+  float top = 0.0F;
+  float cell_width = 1.0F;
+  float cell_height = 1.0F;
+};
+
+inline constexpr std::size_t kResidualValues = 6;
+
+// (t, t', point): where the points of sampled frame t lie in sampled frame t'. `state` is 0 for a sound trace.
+struct Traces {
+  std::size_t num_sampled = 0;
+  std::size_t num_points = 0;
+  std::vector<Point> displacement;
+  std::vector<std::uint8_t> state;
+  std::vector<float> filled;    // share of the steps that took a filled velocity
+  std::vector<float> residual;  // (t, t', point, 6); empty without residual cells
+};
+
+inline constexpr std::uint8_t kBroken = 1;   // the trace crosses a key frame or a cut
+inline constexpr std::uint8_t kOutside = 2;  // it leaves the picture on its way
+
+// `frames` ascends and indexes the run of frames that `links` joins; `cells` may be null.
+Traces follow(const Links& links, const Estimates& estimates, std::span<const std::int32_t> frames,
+              std::span<const Point> points, float width, float height, const ResidualCells* cells);
+
+}  // namespace videotx
