@@ -43,13 +43,13 @@ class JpegCodec(ArrayBytesCodec):
             raise ValueError(f"{JPEG_CODEC} stores uint8 (frame, y, x, 3), got {dtype} {shape}")
 
     def _decode_sync(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:
-        frames = JpegFrames(self.quality, self.subsampling)
-        rgb = frames.decode(chunk_bytes.to_bytes(), "uint8", chunk_spec.shape[1:])
+        rgb = np.empty(chunk_spec.shape[1:], np.uint8)
+        JpegFrames(self.quality, self.subsampling).decode_picture_into(chunk_bytes.to_bytes(), rgb)
         return chunk_spec.prototype.nd_buffer.from_numpy_array(rgb[None])
 
     def _encode_sync(self, chunk_array: NDBuffer, chunk_spec: ArraySpec) -> Buffer:
         picture = np.asarray(chunk_array.as_ndarray_like())
-        data = JpegFrames(self.quality, self.subsampling).encode(picture.reshape(chunk_spec.shape[1:]))
+        data = JpegFrames(self.quality, self.subsampling).encode_picture(picture.reshape(chunk_spec.shape[1:]))
         return chunk_spec.prototype.buffer.from_bytes(data)
 
     async def _decode_single(self, chunk_bytes: Buffer, chunk_spec: ArraySpec) -> NDBuffer:

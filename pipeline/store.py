@@ -114,7 +114,11 @@ class ZstdFrames:
 
 @dataclass(frozen=True, slots=True)
 class JpegFrames:
-    """Frames of pictures: JFIF, which is full-range BT.601 YCbCr, uint8 RGB ``(y, x, channel)`` when decoded."""
+    """Frames of pictures: JFIF, which is full-range BT.601 YCbCr, uint8 RGB ``(y, x, channel)`` when decoded.
+
+    JPEG itself notices hardly any damage, so a stored frame is the picture followed by its CRC-32C, as Zarr's
+    ``crc32c`` codec writes it.
+    """
 
     quality: int
     subsampling: Subsampling
@@ -125,6 +129,10 @@ class JpegFrames:
 
     def encode(self, frame: npt.NDArray[Any]) -> bytes:
         """Encode RGB uint8 ``(y, x, 3)``."""
+        return _sealed(self.encode_picture(frame))
+
+    def encode_picture(self, frame: npt.NDArray[Any]) -> bytes:
+        """The JPEG alone, without its checksum."""
         rgb = np.ascontiguousarray(frame)
         short = "420" if self.subsampling == "4:2:0" else "444"
         return bytes(simplejpeg.encode_jpeg(rgb, quality=self.quality, colorspace="RGB", colorsubsampling=short))
@@ -136,18 +144,35 @@ class JpegFrames:
         if cb.shape != expected or cr.shape != expected:
             raise ValueError(f"expected {self.subsampling} chroma planes of {expected}, got {cb.shape} and {cr.shape}")
         planes = (np.ascontiguousarray(plane) for plane in (y, cb, cr))
-        return bytes(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=self.quality))
+        return _sealed(bytes(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=self.quality)))
 
     def decode(self, data: bytes | memoryview, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        rgb: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, colorspace="RGB")
-        if rgb.shape != shape or dtype != "uint8":
-            raise ShardFormatError(f"expected a JPEG of {shape} {dtype}, got {rgb.shape} uint8")
+        if dtype != "uint8":
+            raise ShardFormatError(f"expected pictures of {dtype}, got JPEG, which is uint8")
+        rgb = np.empty(shape, np.uint8)
+        self.decode_into(data, rgb)
         return rgb
+
+    def decode_into(self, data: bytes | memoryview, rgb: npt.NDArray[np.uint8]) -> None:
+        """Decode into a C-contiguous array of exactly the picture's shape. Raises ShardFormatError on any damage."""
+        view = memoryview(data)
+        picture, seal = view[: -_CRC.size], bytes(view[-_CRC.size :])
+        found = google_crc32c.value(picture.tobytes())
+        if len(seal) != _CRC.size or _CRC.unpack(seal)[0] != found:
+            raise ShardFormatError(f"expected a JPEG with checksum {seal[::-1].hex()}, computed {found:08x}")
+        self.decode_picture_into(picture, rgb)
+
+    def decode_picture_into(self, picture: bytes | memoryview, rgb: npt.NDArray[np.uint8]) -> None:
+        """Decode a JPEG without checksum into a C-contiguous array of exactly its shape."""
+        height, width, _, _ = simplejpeg.decode_jpeg_header(picture)
+        if rgb.shape != (height, width, 3):
+            raise ShardFormatError(f"expected a JPEG of {rgb.shape}, got {(height, width, 3)}")
+        simplejpeg.decode_jpeg(picture, colorspace="RGB", buffer=rgb)
 
     def codecs(self, dtype: str) -> list[dict[str, Any]]:
         del dtype
         configuration = {"quality": self.quality, "subsampling": self.subsampling}
-        return [{"name": JPEG_CODEC, "configuration": configuration}]
+        return [{"name": JPEG_CODEC, "configuration": configuration}, {"name": "crc32c"}]
 
 
 @dataclass(frozen=True)
@@ -216,6 +241,10 @@ class FrameArray:
         }
 
 
+def _sealed(picture: bytes) -> bytes:
+    return picture + _CRC.pack(google_crc32c.value(picture))
+
+
 def parse_array(name: str, metadata: Mapping[str, Any]) -> tuple[FrameArray, int]:
     """The declaration and the number of frames that an array's ``zarr.json`` describes.
 
@@ -224,12 +253,12 @@ def parse_array(name: str, metadata: Mapping[str, Any]) -> tuple[FrameArray, int
     try:
         num_frames, *shape = (int(size) for size in metadata["shape"])
         inner = metadata["codecs"][0]["configuration"]["codecs"]
-        settings = inner[-1].get("configuration", {})
-        frames = (
-            JpegFrames(settings["quality"], settings["subsampling"])
-            if inner[-1]["name"] == JPEG_CODEC
-            else ZstdFrames(settings["level"])
-        )
+        frames: JpegFrames | ZstdFrames
+        if inner[0]["name"] == JPEG_CODEC:
+            settings = inner[0]["configuration"]
+            frames = JpegFrames(settings["quality"], settings["subsampling"])
+        else:
+            frames = ZstdFrames(inner[-1]["configuration"]["level"])
         array = FrameArray(name, str(metadata["data_type"]), tuple(shape), frames, dict(metadata["attributes"]))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ShardFormatError(f"{name}/zarr.json is not an array of {FORMAT} {VERSION}: {error!r}") from error

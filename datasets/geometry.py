@@ -1,0 +1,87 @@
+"""Which part of the native picture a clip shows, at what size: one value that RGB, motion and positions all follow.
+
+Positions are continuous: sample ``i`` covers ``[i, i + 1)``, x to the right, y down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of a picture, shown at ``out_height`` x ``out_width`` pixels, mirrored left to right if ``flip``.
+
+    ``left``, ``top``, ``width`` and ``height`` are in samples of the ``frame_width`` x ``frame_height`` picture and may
+    be fractions.
+    """
+
+    frame_height: int
+    frame_width: int
+    top: float
+    left: float
+    height: float
+    width: float
+    out_height: int
+    out_width: int
+    flip: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.height, self.width, self.out_height, self.out_width) <= 0:
+            raise ValueError(f"expected sizes above 0, got {self}")
+        slack = 1e-3
+        if (
+            min(self.top, self.left) < -slack
+            or self.top + self.height > self.frame_height + slack
+            or self.left + self.width > self.frame_width + slack
+        ):
+            raise ValueError(f"expected a window inside {self.frame_height} x {self.frame_width}, got {self}")
+
+    @classmethod
+    def whole(cls, height: int, width: int) -> Window:
+        """The picture as it is."""
+        return cls(height, width, 0.0, 0.0, float(height), float(width), height, width)
+
+    def on(self, frame_height: int, frame_width: int) -> Window:
+        """The same part of the same picture stored at another size (native luma samples, say)."""
+        y, x = frame_height / self.frame_height, frame_width / self.frame_width
+        return Window(
+            frame_height, frame_width, self.top * y, self.left * x, self.height * y, self.width * x,
+            self.out_height, self.out_width, self.flip,
+        )  # fmt: skip
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """(x, y): pixels shown per sample of the picture; x is negative when mirrored."""
+        x = self.out_width / self.width
+        return (-x if self.flip else x, self.out_height / self.height)
+
+    def to_frame(self, shown: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Positions ``(..., xy)`` in the shown pixels to positions in the picture."""
+        x_scale, y_scale = self.scale
+        origin = (self.left + self.width if self.flip else self.left, self.top)
+        return np.asarray(shown / np.array([x_scale, y_scale]) + np.array(origin), np.float32)
+
+    def to_shown(self, position: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Positions ``(..., xy)`` in the picture to positions in the shown pixels."""
+        origin = (self.left + self.width if self.flip else self.left, self.top)
+        return np.asarray((position - np.array(origin)) * np.array(self.scale), np.float32)
+
+    def vectors(self, displacement: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+        """Vectors ``(..., xy)`` of the picture in shown pixels: scaled, and with x mirrored when the window is."""
+        return np.asarray(displacement * np.array(self.scale, np.float32), np.float32)
+
+    def patch_centres(self, patch: int) -> npt.NDArray[np.float32]:
+        """Centres ``(rows, columns, xy)`` of the patches of the shown picture, as positions in the picture.
+
+        Raises ValueError when patches of ``patch`` x ``patch`` pixels do not tile the shown picture.
+        """
+        if patch < 1 or self.out_height % patch or self.out_width % patch:
+            raise ValueError(f"patches of {patch} do not tile {self.out_height} x {self.out_width}")
+        y, x = np.meshgrid(
+            np.arange(self.out_height // patch) + 0.5, np.arange(self.out_width // patch) + 0.5, indexing="ij"
+        )
+        return self.to_frame(np.stack([x, y], axis=-1) * patch)
