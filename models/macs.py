@@ -20,7 +20,7 @@ def count_gmacs(model_class: type[VideoModel[Any]], config: VideoConfig) -> floa
 
     Counted on shapes alone (torch's meta device): no memory, no arithmetic, whatever the size of the model.
     """
-    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model = model_class(config).eval()
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = model_class(config).eval().requires_grad_(False)
         model(torch.empty(1, 3, config.num_frames, *config.resolution))
     return float(counter.get_total_flops()) / 2 / 1e9

@@ -9,12 +9,14 @@ from videotx.models.mvit_variants import MVIT
 from videotx.models.spec import ModelSpec
 from videotx.models.video_model import VideoModel
 from videotx.models.video_swin_variants import VIDEO_SWIN
+from videotx.models.vidtr_variants import VIDTR
 from videotx.models.vivit_variants import VIVIT
 
 MODELS: dict[str, ModelSpec] = {
     **VIVIT,
     **VIDEO_SWIN,
     **MVIT,
+    **VIDTR,
 }
 
 

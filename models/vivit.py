@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from videotx.models.clip import Motion
-from videotx.models.layers.attention import Attention
+from videotx.models.layers.attention import Attention, MultiHead
 from videotx.models.layers.block import Block
 from videotx.models.layers.block_stack import BlockStack
 from videotx.models.layers.drop_path import DropPath, drop_path_rates
@@ -155,7 +155,7 @@ class FactorisedSelfAttentionBlock(nn.Module):
         return out
 
 
-class FactorisedDotProductAttention(Attention):
+class FactorisedDotProductAttention(MultiHead):
     """The attention of model 4 on tokens (b, t, s, d): half of the heads looks along time, the others around."""
 
     def __init__(self, dim: int, num_heads: int, *, dropout: float = 0.0) -> None:
@@ -163,7 +163,7 @@ class FactorisedDotProductAttention(Attention):
             raise ValueError(f"expected an even number of heads, half for time and half for space, got {num_heads}")
         super().__init__(dim, num_heads, dropout=dropout)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         t, s = x.shape[1:3]
         time, space = (torch.stack(part) for part in zip(*(y.chunk(2, dim=2) for y in self.project(x)), strict=True))
         time = time.permute(0, 1, 4, 3, 2, 5).flatten(1, 2)  # 3 (b s) heads/2 t d

@@ -1,4 +1,4 @@
-"""Multi-head attention, the one implementation all families share or derive from."""
+"""Multi-head attention through ``scaled_dot_product_attention``: what all families share or derive from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention through ``scaled_dot_product_attention``.
+class MultiHead(nn.Module):
+    """Queries, keys and values, softmax attention, and the projection after it; who attends to whom, subclasses say.
 
     Tokens come in with ``in_dim`` channels (``dim`` unless a family widens here), and go out with ``dim``.
-
-    Families whose attention differs override `forward` and keep `project`, `attend` and `merge`.
     """
 
     def __init__(
@@ -24,16 +22,6 @@ class Attention(nn.Module):
         self.dropout = dropout
         self.qkv = nn.Linear(in_dim or dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend among the tokens of each sequence of ``x`` (..., n, d).
-
-        ``mask``, broadcastable to (b, heads, n, n), is boolean (True: may look) or an additive float bias.
-        """
-        leading = x.shape[:-2]
-        q, k, v = self.project(x.flatten(0, -3) if len(leading) > 1 else x)
-        out = self.merge(self.attend(q, k, v, mask))  # b n d
-        return out.unflatten(0, leading) if len(leading) > 1 else out
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (..., heads, n, d/heads), of tokens (..., n, d)."""
@@ -49,3 +37,17 @@ class Attention(nn.Module):
         """Concatenate heads (..., heads, n, d/heads) and project: (..., n, d)."""
         merged: Tensor = self.proj(heads.transpose(-3, -2).flatten(-2))
         return merged
+
+
+class Attention(MultiHead):
+    """Self-attention within each sequence."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Attend among the tokens of each sequence of ``x`` (..., n, d).
+
+        ``mask``, broadcastable to (sequences, heads, n, n), is boolean (True: may look) or an additive float bias.
+        """
+        leading = x.shape[:-2]
+        q, k, v = self.project(x.flatten(0, -3) if len(leading) > 1 else x)
+        out = self.merge(self.attend(q, k, v, mask))  # b n d
+        return out.unflatten(0, leading) if len(leading) > 1 else out

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videotx.models.layers.attention import Attention
+from videotx.models.layers.attention import MultiHead
 from videotx.models.layers.positions import Grid, ResizableTable, resize_grid
 
 Pooling = Literal["conv", "max", "average"]
@@ -104,7 +104,7 @@ class RelativePositionBias(nn.Module):
         return F.pad(bias, (self.num_prefix, 0, self.num_prefix, 0))
 
 
-class PoolingAttention(Attention):
+class PoolingAttention(MultiHead):
     """Multi-head pooling attention: queries, keys and values are pooled after their projection.
 
     With ``residual`` the pooled queries are added to the output of each head, but for prefix tokens (MViTv2, section
@@ -133,7 +133,7 @@ class PoolingAttention(Attention):
         self.residual = residual
         self.num_prefix = num_prefix
 
-    def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:  # type: ignore[override]
+    def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Tokens (b, num_prefix + t h w, d) of a grid to those of the grid of the pooled queries, and that grid."""
         q, k, v = self.project(x)
         q, queries = (q, grid) if self.pool_q is None else self.pool_q(q, grid)

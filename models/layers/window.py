@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from videotx.models.layers.attention import Attention
+from videotx.models.layers.attention import MultiHead
 from videotx.models.layers.positions import Grid, ResizableTable, resize_grid
 
 MASKED = -100.0  # added to logits between tokens that only the cyclic shift made neighbours; the originals' value
@@ -108,7 +108,7 @@ class WindowPositionBias(ResizableTable):
         return 2 * t - 1, 2 * h - 1, 2 * w - 1
 
 
-class WindowAttention(Attention):
+class WindowAttention(MultiHead):
     """Attention inside the (``shifted``) windows of a (b, t, h, w, d) grid of tokens, with `WindowPositionBias`.
 
     In the originals' order: zeros appended, shifted, partitioned. Appended tokens are not masked, so they take part
@@ -122,7 +122,7 @@ class WindowAttention(Attention):
         self.shifted = shifted
         self.position_bias = WindowPositionBias(window, num_heads, truncate=truncate)
 
-    def forward(self, x: Tensor, windows: tuple[Windows, Windows]) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, windows: tuple[Windows, Windows]) -> Tensor:
         """``windows``: how the grid is cut without and with a shift; the same for all blocks of a stage."""
         cut = windows[self.shifted]
         _, t, h, w, _ = x.shape
