@@ -32,6 +32,10 @@ class ResidualPictures:
     zero: int = 0
     scale: int = 1
 
+    def __post_init__(self) -> None:
+        if self.stored.ndim != 4 or self.stored.shape[3] != 3 or not self.stored.flags.c_contiguous:
+            raise ValueError(f"expected a C-contiguous residual (frame, y, x, 3), got {self.stored.shape}")
+
     def in_rgb_units(self) -> npt.NDArray[np.int16]:
         """Signed residual, int16 ``(frame, y, x, 3)``."""
         if self.zero == 0 and self.scale == 1:
@@ -100,7 +104,7 @@ def trace(
         block=float(block),
         height=float(window.frame_height),
         width=float(window.frame_width),
-        residual=None if residual is None else np.ascontiguousarray(residual.stored),
+        residual=None if residual is None else residual.stored,
         zero=0 if residual is None else residual.zero,
         scale=1 if residual is None else residual.scale,
         cells=cells,
@@ -161,7 +165,7 @@ def accumulate_to_keyframe(
         block=float(block),
         native_height=float(native_size[0]),
         native_width=float(native_size[1]),
-        residual=None if residual is None else np.ascontiguousarray(residual.stored),
+        residual=None if residual is None else residual.stored,
         zero=0 if residual is None else residual.zero,
         scale=1 if residual is None else residual.scale,
     )

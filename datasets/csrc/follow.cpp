@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 
 namespace videotx {
 namespace {
@@ -32,10 +33,20 @@ Tap tap(float column, float row, int columns, int rows) {
 
 struct Walker {
   Point at;
-  std::uint8_t state = 0;
-  std::uint16_t num_filled = 0;
-  std::uint16_t num_steps = 0;
+  std::uint32_t state = 0;
+  std::uint32_t num_filled = 0;
 };
+
+// Bilinear mean of four cells. Written as pairs of x and y, which compilers turn into vector instructions.
+Velocity blend(const Velocity* field, const Tap& t) {
+  const Velocity a = field[t.corner];
+  const Velocity b = field[t.corner + t.right];
+  const Velocity c = field[t.corner + t.below];
+  const Velocity d = field[t.corner + t.right + t.below];
+  const Velocity left{a.x + t.y * (c.x - a.x), a.y + t.y * (c.y - a.y)};
+  const Velocity right{b.x + t.y * (d.x - b.x), b.y + t.y * (d.y - b.y)};
+  return {left.x + t.x * (right.x - left.x), left.y + t.x * (right.y - left.y)};
+}
 
 using Residual = std::array<float, kResidualValues>;
 
@@ -44,39 +55,38 @@ class Follower {
   Follower(const Links& links, const Estimates& estimates, float width, float height, const ResidualCells* cells)
       : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {}
 
-  // One step of one walker over link `index`, forward or backward in time.
-  void step(Walker& walker, Residual* residual, std::size_t index, bool forward) const {
-    const Grid& grid = links_.grid;
-    const std::size_t start = index * grid.size();
-    const Point from = walker.at;
-    ++walker.num_steps;
+  // All `walkers` cross link `index` together, so that its field is read once while it is in the cache.
+  void cross(std::span<Walker> walkers, std::span<Residual> residuals, std::size_t index, bool forward) const {
     if (links_.broken[index] != 0) {
-      walker.state |= kBroken;
+      for (Walker& walker : walkers) {
+        walker.state |= kBroken;
+      }
       return;
     }
-    const Velocity* field = (forward ? links_.forward : links_.backward).data() + start;
-    const Tap t = tap(from.x / grid.block, from.y / grid.block, grid.columns, grid.rows);
-    const std::size_t nearest = t.corner + (t.x >= 0.5F ? t.right : 0) + (t.y >= 0.5F ? t.below : 0);
-    const Velocity a = field[t.corner];
-    const Velocity b = field[t.corner + t.right];
-    const Velocity c = field[t.corner + t.below];
-    const Velocity d = field[t.corner + t.right + t.below];
-    const Velocity own = field[nearest];
-    const float upper_x = a.x + t.x * (b.x - a.x);
-    const float upper_y = a.y + t.x * (b.y - a.y);
-    Velocity v{upper_x + t.y * (c.x + t.x * (d.x - c.x) - upper_x), upper_y + t.y * (c.y + t.x * (d.y - c.y) - upper_y)};
-    if (std::fabs(v.x - own.x) + std::fabs(v.y - own.y) > kEdge) {
-      v = own;
-    }
+    const Grid grid = links_.grid;
+    const Velocity* field = (forward ? links_.forward : links_.backward).data() + index * grid.size();
+    const std::uint8_t* filled = (forward ? links_.forward_filled : links_.backward_filled).data() + index * grid.size();
     const float sign = forward ? 1.0F : -1.0F;
-    walker.at = {from.x + sign * v.x, from.y + sign * v.y};
-    walker.num_filled = static_cast<std::uint16_t>(
-        walker.num_filled + (forward ? links_.forward_filled : links_.backward_filled)[start + nearest]);
-    if (walker.at.x < 0.0F || walker.at.y < 0.0F || walker.at.x > width_ || walker.at.y > height_) {
-      walker.state |= kOutside;
-    }
-    if (residual != nullptr) {
-      add_residual(*residual, index, forward ? from : walker.at, forward ? walker.at : from, sign);
+    const float per_block = 1.0F / grid.block;
+    const float width = width_;
+    const float height = height_;
+    for (std::size_t i = 0; i < walkers.size(); ++i) {
+      Walker& walker = walkers[i];
+      const Point from = walker.at;
+      const Tap t = tap(from.x * per_block, from.y * per_block, grid.columns, grid.rows);
+      const std::size_t nearest = t.corner + (t.x >= 0.5F ? t.right : 0) + (t.y >= 0.5F ? t.below : 0);
+      const Velocity own = field[nearest];
+      Velocity v = blend(field, t);
+      if (std::fabs(v.x - own.x) + std::fabs(v.y - own.y) > kEdge) {
+        v = own;
+      }
+      walker.at = {from.x + sign * v.x, from.y + sign * v.y};
+      walker.num_filled += filled[nearest];
+      const bool outside = (walker.at.x < 0.0F) | (walker.at.y < 0.0F) | (walker.at.x > width) | (walker.at.y > height);
+      walker.state |= outside ? kOutside : std::uint32_t{0};
+      if (!residuals.empty()) {
+        add_residual(residuals[i], index, forward ? from : walker.at, forward ? walker.at : from, sign);
+      }
     }
   }
 
@@ -134,19 +144,20 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
 
   const auto start = [&](std::size_t source) {
     for (std::size_t i = 0; i < p; ++i) {
-      walkers[source * p + i] = Walker{points[i], 0, 0, 0};
+      walkers[source * p + i] = Walker{points[i], 0, 0};
       if (cells != nullptr) {
         residuals[source * p + i].fill(0.0F);
       }
     }
   };
   const auto record = [&](std::size_t source, std::size_t target) {
+    const float per_step = 1.0F / static_cast<float>(std::abs(frames[target] - frames[source]));
     for (std::size_t i = 0; i < p; ++i) {
       const Walker& walker = walkers[source * p + i];
       const std::size_t at = (source * t + target) * p + i;
       out.displacement[at] = {walker.at.x - points[i].x, walker.at.y - points[i].y};
-      out.state[at] = walker.state;
-      out.filled[at] = static_cast<float>(walker.num_filled) / static_cast<float>(std::max<int>(walker.num_steps, 1));
+      out.state[at] = static_cast<std::uint8_t>(walker.state);
+      out.filled[at] = static_cast<float>(walker.num_filled) * per_step;
       if (cells != nullptr) {
         std::copy_n(residuals[source * p + i].begin(), kResidualValues,
                     out.residual.begin() + static_cast<std::ptrdiff_t>(at * kResidualValues));
@@ -154,12 +165,12 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
     }
   };
   const auto advance = [&](std::size_t first_source, std::size_t last_source, std::size_t index, bool forward) {
-    for (std::size_t i = first_source * p; i < last_source * p; ++i) {
-      follower.step(walkers[i], cells != nullptr ? &residuals[i] : nullptr, index, forward);
-    }
+    const std::size_t begin = first_source * p;
+    const std::size_t count = (last_source - first_source) * p;
+    follower.cross(std::span(walkers).subspan(begin, count),
+                   cells != nullptr ? std::span(residuals).subspan(begin, count) : std::span<Residual>(), index, forward);
   };
 
-  // All walkers cross a link together, so that its field is read once while it is in the cache.
   for (std::size_t target = 0; target < t; ++target) {
     if (target > 0) {
       for (auto f = static_cast<std::size_t>(frames[target - 1]); f < static_cast<std::size_t>(frames[target]); ++f) {
