@@ -79,7 +79,19 @@ class ExtractionTimeoutError(VideoError, TimeoutError):
     code = "timed_out"
 
 
+class FrameSizeError(VideoError, ValueError):
+    """The pictures are not of the one size that was expected of them."""
+
+    code = "size_changed"
+
+
+class MemoryLimitError(VideoError, MemoryError):
+    """Extraction needed more memory than allowed."""
+
+    code = "memory_limit"
+
+
 class DecoderCrashedError(VideoError, RuntimeError):
-    """The process that decoded the video died (a segmentation fault, or its memory limit)."""
+    """The process that decoded the video died of a signal, a segmentation fault say."""
 
     code = "decoder_crashed"

@@ -81,6 +81,20 @@ VIDEO_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Columns of the table ``videos``; a shard's attributes hold the same rows for its own videos."""
 
+PLAN_COLUMNS: Final[Mapping[str, str]] = {
+    "path": "string",
+    "label": "int32",
+    "shard": "int32",  # -1 where the header could not be read
+    "width": "int32",
+    "height": "int32",
+    "residual_kind": "string",  # the kind its shard stores
+    "expected_frames": "int32",  # the container's count, or an estimate; 0 where unknown
+    "source_bytes": "int64",
+    "error": "string",
+    "message": "string",
+}
+"""Columns of the table ``plan``: every source file and the shard it belongs to."""
+
 _DTYPES: Final = frozenset({"uint8", "int8", "int16"})
 _INDEX_ENTRY: Final = 16  # u64 offset, u64 length
 _CRC: Final = struct.Struct("<I")
@@ -143,8 +157,11 @@ class JpegFrames:
         expected = (-(-y.shape[0] // half), -(-y.shape[1] // half))
         if cb.shape != expected or cr.shape != expected:
             raise ValueError(f"expected {self.subsampling} chroma planes of {expected}, got {cb.shape} and {cr.shape}")
-        planes = (np.ascontiguousarray(plane) for plane in (y, cb, cr))
-        return _sealed(bytes(simplejpeg.encode_jpeg_yuv_planes(*planes, quality=self.quality)))
+        # libjpeg-turbo reads the luma plane of an odd size up to the next multiple of the subsampling, past its end.
+        rows, columns = (-size % half for size in y.shape)
+        luma = np.pad(y, ((0, rows), (0, columns)), mode="edge")[: y.shape[0], : y.shape[1]]
+        chroma = (np.ascontiguousarray(plane) for plane in (cb, cr))
+        return _sealed(bytes(simplejpeg.encode_jpeg_yuv_planes(luma, *chroma, quality=self.quality)))
 
     def decode(self, data: bytes | memoryview, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         if dtype != "uint8":

@@ -116,6 +116,18 @@ def test_planes_are_encoded_as_they_are() -> None:
     assert np.abs(decoded.astype(int) - 100).max() <= 1
 
 
+@pytest.mark.parametrize("size", [(16, 16), (17, 16), (16, 23), (17, 23)])
+def test_nothing_beyond_a_plane_gets_into_its_picture(size: tuple[int, int]) -> None:
+    height, width = size
+    chroma = np.full((-(-height // 2), -(-width // 2)), 128, np.uint8)
+    encoded = set()
+    for outside in (0, 255):
+        around = np.full((height + 8, width + 8), outside, np.uint8)
+        around[:height, :width] = smooth_picture((height, width, 1))[..., 0]
+        encoded.add(JpegFrames(90, "4:2:0").encode_planes(around[:height, :width], chroma, chroma))
+    assert len(encoded) == 1
+
+
 def test_planes_of_another_size_are_refused() -> None:
     luma = np.zeros((17, 15), np.uint8)
     with pytest.raises(ValueError, match=r"expected 4:2:0 chroma planes of \(9, 8\), got \(8, 8\)"):

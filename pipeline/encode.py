@@ -1,0 +1,148 @@
+"""One video to encoded frames, as the decoding process does it: nothing here knows Zarr or shards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
+from videotx.extract.frame import CodedFrame
+from videotx.extract.info import VideoInfo
+from videotx.extract.reader import VideoReader, open_video
+from videotx.pipeline.recipe import Recipe
+from videotx.pipeline.store import FrameArray, JpegFrames
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a file's header says, as far as planning needs it."""
+
+    width: int
+    height: int
+    residual_kind: str
+    expected_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One row of the table ``frames`` (without ``video``) and one encoded frame of every array."""
+
+    picture_type: str
+    key_frame: bool
+    pts_seconds: float
+    num_bytes: int
+    damaged: bool
+    arrays: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What is known of a video after its last frame."""
+
+    fps: float | None
+    codec: str
+    profile: str
+    reader: str
+    motion_exact: bool
+    residual_kind: str
+    rotation_degrees: int
+    sample_aspect_ratio: float
+    warnings: str
+
+
+def probe_video(path: str, recipe: Recipe) -> Probe:
+    """Open a video and read its header. Raises VideoError."""
+    kind = recipe.residual if "residual" in recipe.streams else ""
+    if kind == "auto":
+        try:
+            return _probe(path, recipe, "coded")
+        except UnsupportedCodecError:
+            return _probe(path, recipe, "difference")
+    return _probe(path, recipe, kind)
+
+
+def _probe(path: str, recipe: Recipe, residual_kind: str) -> Probe:
+    with _open(path, recipe, residual_kind) as reader:
+        info = reader.info
+        return Probe(info.width, info.height, residual_kind, expected_frames(info))
+
+
+def expected_frames(info: VideoInfo) -> int:
+    """The container's count of frames, or what duration and rate come to, or 0."""
+    if info.num_frames is not None:
+        return info.num_frames
+    if info.duration_seconds is not None and info.fps is not None:
+        return round(info.duration_seconds * info.fps)
+    return 0
+
+
+def _open(path: str, recipe: Recipe, residual_kind: str) -> AbstractContextManager[VideoReader]:
+    return open_video(
+        path,
+        streams=frozenset(recipe.streams),
+        reader=recipe.reader,
+        residual="difference" if residual_kind == "difference" else "coded",
+        block=recipe.block,
+    )
+
+
+def encode_video(path: str, recipe: Recipe, expected: Probe) -> Iterator[EncodedFrame | VideoFacts]:
+    """Yield every kept frame of a video, encoded, and its facts last.
+
+    Raises VideoError, and FrameSizeError when the video is not of the size it was planned with.
+    """
+    with _open(path, recipe, expected.residual_kind) as reader:
+        info = reader.info
+        if (info.width, info.height) != (expected.width, expected.height):
+            raise FrameSizeError(
+                path, f"expected {expected.width}x{expected.height} as planned, got {info.width}x{info.height}"
+            )
+        arrays = recipe.arrays(info.width, info.height, expected.residual_kind)
+        for frame in reader:
+            if frame.index % recipe.frame_stride == 0:
+                encoded = tuple(encode_frame(array, frame) for array in arrays)
+                yield EncodedFrame(
+                    frame.picture_type, frame.key_frame, frame.seconds, frame.num_bytes, frame.damaged, encoded
+                )
+        yield VideoFacts(
+            fps=float(info.fps) if info.fps else None,
+            codec=info.codec,
+            profile=info.profile or "",
+            reader=reader.reader,
+            motion_exact=reader.motion_exact,
+            residual_kind=expected.residual_kind,
+            rotation_degrees=info.rotation_degrees,
+            sample_aspect_ratio=float(info.sample_aspect_ratio),
+            warnings="; ".join(reader.warnings),
+        )
+
+
+def encode_frame(array: FrameArray, frame: CodedFrame) -> bytes:
+    """One array's share of a frame, as it is stored."""
+    match array.name:
+        case "motion":
+            return array.encode(_present(frame, "motion", frame.motion).mv)
+        case "ref":
+            return array.encode(_present(frame, "motion", frame.motion).ref)
+        case "qp":
+            return array.encode(_present(frame, "qp", frame.qp))
+        case _:
+            return _encode_rgb(array, frame)
+
+
+def _encode_rgb(array: FrameArray, frame: CodedFrame) -> bytes:
+    picture = _present(frame, "rgb", frame.picture)
+    height, width, _ = array.shape
+    if isinstance(array.frames, JpegFrames):
+        return array.frames.encode_planes(*picture.jpeg_planes(width, height))
+    return array.encode(picture.rgb(width, height))
+
+
+def _present(frame: CodedFrame, stream: str, value: T | None) -> T:
+    if value is None:
+        raise RuntimeError(f"frame {frame.index} came without the stream {stream} that was asked for")
+    return value

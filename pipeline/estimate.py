@@ -1,0 +1,96 @@
+"""What an extraction would cost, measured on a few of its files and carried over to all."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from videotx.pipeline.encode import EncodedFrame, Probe
+from videotx.pipeline.executors import Executor
+from videotx.pipeline.isolation import DecoderProcess, Limits, VideoFailedError
+from videotx.pipeline.plan import PlannedVideo, extend_plan, shard_plans
+from videotx.pipeline.probing import probe_files, probe_jobs
+from videotx.pipeline.recipe import Recipe
+from videotx.pipeline.sources import Source, label_numbers
+
+_SAMPLED_VIDEOS = 5
+_SAMPLED_FRAMES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``num_bytes`` by array and ``core_hours`` for all planned videos, from ``num_sampled`` measured frames."""
+
+    num_videos: int
+    num_shards: int
+    num_frames: int
+    failures: Mapping[str, int]
+    num_bytes: Mapping[str, int]
+    core_hours: float
+    num_sampled: int
+
+
+@dataclass(slots=True)
+class _Sample:
+    pixels: int = 0
+    seconds: float = 0.0
+    num_frames: int = 0
+
+
+def estimate(source: Source, recipe: Recipe, limits: Limits, executor: Executor) -> Estimate:
+    """Read every header, encode the beginnings of a few videos, and write nothing."""
+    labels, _ = label_numbers([file.label for file in source.files])
+    files = [(file.path, label) for file, label in zip(source.files, labels, strict=True)]
+    probed: list[PlannedVideo] = []
+    for outcome in executor.run(probe_files, probe_jobs(source.root, files, recipe, limits)):
+        if outcome.result is None:
+            raise RuntimeError(f"headers could not be read: {outcome.error}")
+        probed += outcome.result
+    plan = extend_plan((), probed, recipe.videos_per_shard)
+    good = [video for video in plan if not video.error]
+    sample, num_bytes = _measure(source.root, good, recipe, limits)
+    known = [video.expected_frames for video in good if video.expected_frames]
+    typical = sum(known) // len(known) if known else 0
+    frames = [-(-(video.expected_frames or typical) // recipe.frame_stride) for video in good]
+    pixels = sum(count * video.width * video.height for count, video in zip(frames, good, strict=True))
+    scale = pixels / sample.pixels if sample.pixels else 0.0
+    return Estimate(
+        num_videos=len(plan),
+        num_shards=len(shard_plans(plan)),
+        num_frames=sum(frames),
+        failures=Counter(video.error for video in plan if video.error),
+        num_bytes={name: round(count * scale) for name, count in num_bytes.items()},
+        core_hours=sample.seconds * scale / 3600,
+        num_sampled=sample.num_frames,
+    )
+
+
+def _measure(
+    root: Path, videos: Sequence[PlannedVideo], recipe: Recipe, limits: Limits
+) -> tuple[_Sample, Counter[str]]:
+    """Encode the beginnings of videos of evenly spaced picture sizes."""
+    ordered = sorted(videos, key=lambda video: (video.width * video.height, video.path))
+    step = max(1, len(ordered) // _SAMPLED_VIDEOS)
+    sample, num_bytes = _Sample(), Counter[str]()
+    with DecoderProcess(limits) as decoder:
+        for video in ordered[step // 2 :: step][:_SAMPLED_VIDEOS]:
+            names = [array.name for array in recipe.arrays(video.width, video.height, video.residual_kind)]
+            expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
+            answers = decoder.encode(str(root / video.path), recipe, expected)
+            started = time.monotonic()
+            try:
+                for item in islice(answers, _SAMPLED_FRAMES):
+                    if isinstance(item, EncodedFrame):
+                        sample.num_frames += 1
+                        sample.pixels += video.width * video.height
+                        num_bytes.update(dict(zip(names, map(len, item.arrays), strict=True)))
+            except VideoFailedError:
+                continue  # a video that fails costs little and stores nothing
+            finally:
+                sample.seconds += time.monotonic() - started
+                answers.close()
+    return sample, num_bytes
