@@ -233,7 +233,7 @@ class MViT(VideoModel[MViTConfig]):
         grid = (patches.shape[2], patches.shape[3], patches.shape[4])
         x = patches.flatten(2).transpose(1, 2)  # b n d
         if self.cls is not None:
-            x = torch.cat([self.cls.expand(len(x), 1, -1), x], dim=1)
+            x = torch.cat([self.cls.expand(x.shape[0], 1, -1), x], dim=1)
         if self.positions is not None:
             x = x + self._positions_of(self.positions, grid)
         x, _ = self.blocks((self.dropout(x), grid))

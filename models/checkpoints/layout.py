@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from videotx.models.video_model import VideoModel
 
 Weights = dict[str, Tensor]
 
@@ -28,11 +31,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Layout:
-    """A published way to name the weights of a family; recognised by any key that matches ``marker``."""
+    """A published way to name the weights of a family; recognised by any key that matches ``marker``.
+
+    ``adapt`` does, to the renamed weights in place, what depends on the model they are for, and reports it: inflation
+    of image weights, say.
+    """
 
     name: str
     marker: str
     rules: tuple[Rule, ...]
+    adapt: Callable[[Weights, VideoModel[Any], WeightsReport], None] | None = None
 
     def recognises(self, source: Mapping[str, Tensor]) -> bool:
         return any(re.fullmatch(self.marker, key) for key in source)
@@ -105,6 +113,12 @@ def rename(source: Mapping[str, Tensor], layout: Layout) -> tuple[Weights, Weigh
         for key, pieces in parts.items()
     }
     return weights, report
+
+
+def adapt(weights: Weights, layout: Layout, model: VideoModel[Any], report: WeightsReport) -> None:
+    """Let the layout fit renamed weights to the kind of model they are for."""
+    if layout.adapt is not None:
+        layout.adapt(weights, model, report)
 
 
 def _first_match(key: str, layout: Layout) -> tuple[Rule | None, re.Match[str] | None]:

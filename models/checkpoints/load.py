@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from videotx.models.checkpoints.layout import CheckpointError, Layout, Rule, Weights, WeightsReport, rename
+from videotx.models.checkpoints.layout import CheckpointError, Layout, Rule, Weights, WeightsReport, adapt, rename
 from videotx.models.checkpoints.layouts import LAYOUTS
 from videotx.models.checkpoints.read import NATIVE_KEY, read_weights
 from videotx.models.layers.positions import ResizableTable
@@ -27,19 +27,21 @@ def load_pretrained(
 ) -> WeightsReport:
     """Fill ``model`` from a checkpoint file of any known layout, and report what became of every key.
 
-    Tables of positions are interpolated where ``model`` is built for another clip than the checkpoint. Files of our own
-    say which clip they are for; for others ``source`` does, by default they are for the model's own. ``new_head``
-    leaves the classifier as it is. Raises CheckpointError, with the model untouched, if any other key is missing,
-    unexpected or of another shape.
+    Tables of positions are interpolated where ``model`` is built for another clip, or another window, than the
+    checkpoint. Files of our own say which clip they are for; for others ``source``, the config they were trained with,
+    does, by default they are for the model's own. ``new_head`` leaves the classifier as it is. Raises CheckpointError,
+    with the model untouched, if any other key is missing, unexpected or of another shape.
     """
     tensors, metadata = read_weights(path)
     source = source or model.config
     if NATIVE_KEY in metadata:
         made_for = json.loads(metadata[NATIVE_KEY])
         source = replace(source, num_frames=made_for["num_frames"], resolution=tuple(made_for["resolution"]))
-        weights, report = rename(tensors, OURS)
+        layout = OURS
     else:
-        weights, report = rename(tensors, _layout_of(tensors, type(model), path))
+        layout = _layout_of(tensors, type(model), path)
+    weights, report = rename(tensors, layout)
+    adapt(weights, layout, model, report)
     fitted = fit(weights, model, source, report, new_head=new_head)
     if not report.complete:
         raise CheckpointError(f"{path} does not fit {type(model).__name__}", report)
@@ -57,12 +59,14 @@ def convert_weights(path: str | Path, name: str, out: str | Path, **settings: An
         raise ValueError(f"expected one of {', '.join(MODELS)}, got {name!r}")
     spec = MODELS[name]
     tensors, _ = read_weights(path)
-    weights, report = rename(tensors, _layout_of(tensors, spec.model, path))
+    layout = _layout_of(tensors, spec.model, path)
+    weights, report = rename(tensors, layout)
     if "head.targets.label.weight" in weights:
         settings["num_classes"] = weights["head.targets.label.weight"].shape[0]
     config = replace(spec.config, **settings)
     with torch.device("meta"):
         model = spec.model(config)
+    adapt(weights, layout, model, report)
     fitted = fit(weights, model, config, report)
     if not report.complete:
         raise CheckpointError(f"{path} does not fit {name}", report)
@@ -106,15 +110,14 @@ def fit(
 
 
 def _resize_tables(weights: Weights, model: VideoModel[Any], source: VideoConfig, report: WeightsReport) -> None:
-    same_clip = (source.num_frames, source.resolution) == (model.config.num_frames, model.config.resolution)
-    if same_clip:
+    if source == model.config:
         return
     with torch.device("meta"):
-        original = type(model)(replace(model.config, num_frames=source.num_frames, resolution=source.resolution))
+        original = dict(type(model)(source).named_modules())
     for name, table in model.named_modules():
         if not isinstance(table, ResizableTable):
             continue
-        key, twin = f"{name}.weight", original.get_submodule(name)
+        key, twin = f"{name}.weight", original.get(name)
         if key not in weights or not isinstance(twin, type(table)) or weights[key].shape != twin.weight.shape:
             continue  # missing or mismatched, and reported as such
         resized = table.resized_from(weights[key], twin)

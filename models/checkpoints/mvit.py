@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor
 
-from videotx.models.checkpoints.layout import Layout, Rule
+from videotx.models.checkpoints.layout import Layout, Rule, Weights, WeightsReport
+from videotx.models.video_model import VideoModel
 
 
 def _without_batch(table: Tensor) -> Tensor:
@@ -21,6 +25,17 @@ def _one_row(token: Tensor) -> Tensor:
 
 def _with_time(kernel: Tensor) -> Tensor:
     return kernel.unsqueeze(2) if kernel.ndim == 4 else kernel  # image models: out in h w -> out in 1 h w
+
+
+def _join_positions(weights: Weights, model: VideoModel[Any], report: WeightsReport) -> None:
+    """Tables over space and over time into the one joint table of a model that has it: the sum at every place."""
+    if not model.config.joint_positions or not {"positions.weight", "time_positions.weight"} <= weights.keys():
+        return
+    prefix, space = weights["positions.weight"][:1], weights["positions.weight"][1:]
+    time = weights.pop("time_positions.weight")
+    weights["positions.weight"] = torch.cat([prefix, (time[:, None] + space).flatten(0, 1)])
+    report.sources["positions.weight"] += report.sources.pop("time_positions.weight")
+    report.reshaped["positions.weight"] = f"{len(time)} time steps and {len(space)} places, joined"
 
 
 _BLOCK, _OURS = r"blocks\.(\d+)", r"blocks.\1"
@@ -76,6 +91,7 @@ MVIT_PYTORCHVIDEO = Layout(
         Rule(rf"norm_embed\.{_WEIGHT}", r"norm.\1"),
         Rule(rf"head\.proj\.{_WEIGHT}", r"head.targets.label.\1"),
     ),
+    adapt=_join_positions,
 )
 
 MVIT_TORCHVISION = Layout(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
+from typing import Any
 
-from videotx.models.checkpoints.layout import Layout, Rule
+import torch
+
+from videotx.models.checkpoints.layout import Layout, Rule, Weights, WeightsReport
+from videotx.models.layers.window import WindowPositionBias
+from videotx.models.video_model import VideoModel
 
 _COMPUTED = "computed from the window's size, not learned"
 
@@ -35,6 +41,32 @@ def _feature_block(match: re.Match[str]) -> str:
     return f"stages.{int(match[1]) // 2}.{match[2]}"  # torchvision numbers stages and mergings in one sequence
 
 
+def _inflate(weights: Weights, model: VideoModel[Any], report: WeightsReport) -> None:
+    """2-D weights to 3-D ones (the paper, section 3.3), with which a clip of one repeated image gives the image's
+    logits.
+
+    The tubelets' filter is the patches', repeated over the frames and divided by their number; the bias of an offset in
+    space is that of this offset at every distance in time.
+    """
+    kernel = weights.get("embedding.weight")
+    if kernel is None or kernel.ndim != 4:  # d 3 h w
+        return
+    frames = model.config.tubelet[0]
+    weights["embedding.weight"] = (kernel / frames)[:, :, None].expand(-1, -1, frames, -1, -1)
+    report.reshaped["embedding.weight"] = f"inflated over {frames} frames"
+    for name, table in model.named_modules():
+        key = f"{name}.weight"
+        if not isinstance(table, WindowPositionBias) or key not in weights:
+            continue
+        bias = weights[key]
+        side = (math.isqrt(bias.shape[0]) + 1) // 2
+        with torch.device("meta"):
+            flat = WindowPositionBias((1, side, side), bias.shape[1])
+        if bias.shape == flat.weight.shape:  # if not, it is reported as mismatched
+            weights[key] = table.resized_from(bias, flat)
+            report.interpolated[key] = f"{tuple(bias.shape)} -> {tuple(weights[key].shape)}"
+
+
 _BACKBONE = r"(?:backbone\.)?"
 _EMBEDDING = (
     Rule(rf"{_BACKBONE}patch_embed\.proj\.(weight|bias)", r"embedding.\1"),
@@ -53,6 +85,7 @@ SWIN_OFFICIAL = Layout(
         Rule(rf"{_BACKBONE}norm\d*\.(weight|bias)", r"norm.\1"),  # mmaction2 1.x appends the stage's number
         Rule(r"(?:cls_head\.fc_cls|head)\.(weight|bias)", r"head.targets.label.\1"),
     ),
+    adapt=_inflate,
 )
 
 SWIN_TIMM = Layout(
@@ -66,6 +99,7 @@ SWIN_TIMM = Layout(
         Rule(r"norm\.(weight|bias)", r"norm.\1"),
         Rule(r"head\.fc\.(weight|bias)", r"head.targets.label.\1"),
     ),
+    adapt=_inflate,
 )
 
 SWIN_TORCHVISION = Layout(

@@ -35,7 +35,8 @@ class TokenPool(nn.Module):
         elif pooling == "max":
             self.pool = nn.MaxPool3d(kernel, stride, padding)
         else:
-            self.pool = nn.AvgPool3d(kernel, stride, padding)
+            t, h, w = padding  # by hand: AvgPool3d refuses an axis shorter than the kernel, however it is padded
+            self.pool = nn.Sequential(nn.ConstantPad3d((w, w, h, h, t, t), 0.0), nn.AvgPool3d(kernel, stride))
 
     def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Tokens (b, heads, num_prefix + t h w, d) to those of the pooled grid, and that grid."""

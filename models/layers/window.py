@@ -125,7 +125,7 @@ class WindowAttention(MultiHead):
     def forward(self, x: Tensor, windows: tuple[Windows, Windows]) -> Tensor:
         """``windows``: how the grid is cut without and with a shift; the same for all blocks of a stage."""
         cut = windows[self.shifted]
-        _, t, h, w, _ = x.shape
+        b, t, h, w, _ = x.shape
         pt, ph, pw = cut.padding
         if pt or ph or pw:
             x = F.pad(x, (0, 0, 0, pw, 0, ph, 0, pt))
@@ -133,15 +133,15 @@ class WindowAttention(MultiHead):
             x = x.roll([-s for s in cut.shift], (1, 2, 3))
         tokens = partition(x, cut.window)  # (b windows) n d
         q, k, v = self.project(tokens)
-        tokens = self.merge(self.attend(q, k, v, self._mask(cut, len(tokens))))
+        tokens = self.merge(self.attend(q, k, v, self._mask(cut, b)))
         x = unpartition(tokens, cut.window, (t + pt, h + ph, w + pw))
         if cut.mask is not None:
             x = x.roll(cut.shift, (1, 2, 3))
         return x[:, :t, :h, :w]
 
-    def _mask(self, cut: Windows, num_windows: int) -> Tensor:
+    def _mask(self, cut: Windows, batch: int) -> Tensor:
         bias: Tensor = self.position_bias(cut.window)[None]  # 1 heads n n
         if cut.mask is None:
             return bias
         per_window = bias + cut.mask[:, None]  # windows heads n n
-        return per_window.expand(num_windows // len(per_window), -1, -1, -1, -1).flatten(0, 1)
+        return per_window.expand(batch, -1, -1, -1, -1).flatten(0, 1)
