@@ -21,6 +21,15 @@ $(VENV)/.built: $(STAMP) $(NATIVE)
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
 	touch $@
 
+# Clips whose motion is known, through the whole pipeline, and back out of the shards.
+demo: $(VENV)/.built
+	rm -rf demo
+	$(BIN)/videotx demo-data --out demo/videos
+	$(BIN)/videotx extract --src demo/videos --out demo/shards.zarr
+	$(BIN)/videotx info demo/shards.zarr
+	$(BIN)/videotx verify demo/shards.zarr
+	$(BIN)/python examples/measure_motion.py demo/videos demo/shards.zarr demo/motion.png
+
 test: $(VENV)/.built
 	$(BIN)/python -m pytest
 

@@ -275,6 +275,23 @@ def verify(output: Path, workers: int | None, scheduler: str | None, executor: s
     click.echo(f"{output}: {len(jobs)} shards verified")
 
 
+@main.command("demo-data")
+@click.option("--out", required=True, type=_PATH, help="A new folder.")
+@click.option(
+    "--clips", type=click.IntRange(1), default=16, show_default=True, help="How many clips, over all classes."
+)
+@click.option("--frames", type=click.IntRange(2), default=32, show_default=True, help="Frames per clip.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def demo_data(out: Path, clips: int, frames: int, seed: int) -> None:
+    """Make a labelled set of H.264 and MPEG-4 clips whose motion is known."""
+    from videotx.pipeline.demo_data import CLASSES, make_demo_set
+
+    made = _usage_errors(lambda: make_demo_set(out, num_clips=clips, num_frames=frames, seed=seed))
+    click.echo(
+        f"{out}: {len(made)} clips of {min(clips, len(CLASSES))} classes; their motion is in {out / 'motion.csv'}"
+    )
+
+
 def _source(options: dict[str, Any]) -> Any:
     from videotx.pipeline.sources import find_sources
 
@@ -292,7 +309,7 @@ def _usage_errors(function: Callable[[], Any]) -> Any:
     """What a user did wrong is a sentence and exit code 2, not a traceback."""
     try:
         return function()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, FileExistsError) as error:
         raise click.UsageError(str(error)) from error
 
 
