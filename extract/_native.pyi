@@ -25,6 +25,8 @@ class CodedPicture:
     @property
     def motion_unknown(self) -> bool: ...
     @property
+    def field_motion(self) -> bool: ...
+    @property
     def num_bits(self) -> int: ...
     @property
     def macroblock_columns(self) -> int: ...
@@ -70,3 +72,20 @@ def rasterise_quantisers(
     crop_top: int,
     divisor: int,  # 2 for MPEG-4, which libavcodec exports doubled
 ) -> bool: ...  # False where the side data is of an unknown layout
+
+# readers
+
+class Mpeg4Reader:
+    """Entropy-level reader of MPEG-4 Part 2 packets, packed DivX ones included, as the container delivers them.
+
+    ``extradata`` holds the headers that the container keeps apart, ``codec_tag`` is its four-character code as a
+    little-endian number. Both methods return the pictures that are complete by now, in display order: those, and as
+    many, that libavcodec outputs. Damaged data marks pictures; RuntimeError names a feature that is not covered.
+    """
+
+    def __init__(self, extradata: bytes, codec_tag: int, residual: bool) -> None: ...
+    def feed(self, packet: bytes, number: int) -> list[CodedPicture]:
+        """Read a packet, the ``number``-th of the stream."""
+
+    def finish(self) -> list[CodedPicture]:
+        """The pictures held back. Nothing may be fed afterwards."""

@@ -1,6 +1,7 @@
 // CodedPicture for Python: its arrays are views of the record, which they keep alive. Nothing is copied.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
 
 #include <initializer_list>
 #include <string>
@@ -50,6 +51,7 @@ void bind_coded_picture(nb::module_& m) {
       .def_ro("key", &CodedPicture::key)
       .def_ro("damaged", &CodedPicture::damaged)
       .def_ro("motion_unknown", &CodedPicture::motion_unknown)
+      .def_ro("field_motion", &CodedPicture::field_motion)
       .def_ro("num_bits", &CodedPicture::num_bits)
       .def_ro("macroblock_columns", &CodedPicture::macroblock_columns)
       .def_ro("macroblock_rows", &CodedPicture::macroblock_rows)

@@ -38,6 +38,7 @@ struct CodedPicture {
   bool key = false;         // IDR, or an intra picture the stream can be entered at
   bool damaged = false;     // an error ended a slice, or macroblocks are missing
   bool motion_unknown = false;
+  bool field_motion = false;  // MPEG-4: some macroblocks are predicted field by field, and hold the mean of two vectors
   std::int32_t num_bits = 0;
   int macroblock_columns = 0;
   int macroblock_rows = 0;

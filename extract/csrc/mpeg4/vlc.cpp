@@ -1,0 +1,32 @@
+#include "mpeg4/vlc.h"
+
+#include <algorithm>
+
+namespace videotx::mpeg4 {
+
+CoefficientTable::CoefficientTable(int bits, std::span<const Code> codes,
+                                   std::span<const std::uint8_t> max_level_not_last,
+                                   std::span<const std::uint8_t> max_level_last)
+    : shift_(32 - bits) {
+  std::size_t next = 0;
+  for (const bool last : {false, true}) {
+    const std::span<const std::uint8_t> max_level = last ? max_level_last : max_level_not_last;
+    for (std::size_t run = 0; run < max_level.size(); ++run) {
+      max_level_[last][run] = max_level[run];
+      for (std::uint8_t level = 1; level <= max_level[run]; ++level, ++next) {
+        add(codes[next], {codes[next].length, static_cast<std::uint8_t>(run), level, last});
+        std::uint8_t& max_run = max_run_[last][level];
+        max_run = std::max(max_run, static_cast<std::uint8_t>(run));
+      }
+    }
+  }
+  add(codes[next], {codes[next].length, 0, 0, false});
+}
+
+void CoefficientTable::add(Code code, CoefficientEvent event) {
+  const int free_bits = 32 - shift_ - code.length;
+  const std::size_t first = std::size_t{code.bits} << free_bits;
+  std::fill_n(events_.begin() + static_cast<std::ptrdiff_t>(first), std::size_t{1} << free_bits, event);
+}
+
+}  // namespace videotx::mpeg4
