@@ -22,6 +22,12 @@ from videotx.models.video_model import VideoModel
 TOLERANCE = 2e-5
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small tensors gain nothing from a second thread, and lose much where another process wants the core."""
+    torch.set_num_threads(1)
+
+
 @dataclass(frozen=True)
 class Reference:
     """One fixture: what an original implementation answered to a clip."""
