@@ -292,6 +292,36 @@ def demo_data(out: Path, clips: int, frames: int, seed: int) -> None:
     )
 
 
+@main.command()
+@click.argument("containing", default="")
+def models(containing: str) -> None:
+    """List the models (or those whose name contains a text): size, cost of a clip, native clip, published top-1."""
+    from videotx.models.table import models_table
+
+    click.echo(models_table(containing))
+
+
+@main.command("convert-weights")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--model", "name", required=True, help="The variant the weights are of, as `videotx models` lists it.")
+@click.option("--out", required=True, type=_PATH, help="The safetensors file to write.")
+@click.option("--num-frames", type=int, help="Frames of the clip the weights are for.  [default: the variant's]")
+@click.option("--resolution", type=(int, int), help="Height and width of that clip.  [default: the variant's]")
+def convert_weights(
+    source: Path, name: str, out: Path, num_frames: int | None, resolution: tuple[int, int] | None
+) -> None:
+    """Write a published checkpoint as safetensors under videotx's keys, and report what became of each of its keys."""
+    from videotx.models import checkpoints
+
+    settings: dict[str, Any] = {} if num_frames is None else {"num_frames": num_frames}
+    settings |= {} if resolution is None else {"resolution": resolution}
+    try:
+        report = checkpoints.convert_weights(source, name, out, **settings)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(report)
+
+
 def _source(options: dict[str, Any]) -> Any:
     from videotx.pipeline.sources import find_sources
 
