@@ -25,7 +25,8 @@ def read_weights(path: str | Path) -> tuple[Weights, dict[str, str]]:
     """Every tensor of a safetensors, PyTorch or Flax file, by key, and the header's metadata (safetensors only).
 
     Nested dicts are joined with "/"; the wrappers of training frameworks ("state_dict", "model_state", "params") and
-    the "module." of data-parallel training are taken off. Pickles run no code (``weights_only=True``).
+    the "module." of data-parallel training are taken off, and what is no tensor (an epoch, say) is left out. Pickles
+    run no code (``weights_only=True``).
     """
     path = Path(path)
     with path.open("rb") as file:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from videotx.models.checkpoints.flax_msgpack import read_flax
@@ -21,7 +21,8 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
+@example(["x" * 70_000, b"y" * 70_000, list(range(70_000)), {str(i): i for i in range(70_000)}])
 @given(values)
 def test_everything_msgpack_writes_is_read(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     path: Path = tmp_path_factory.getbasetemp() / "value.msgpack"
