@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import av
 import numpy as np
@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 _TEXTURE_SIDE: Final = 256
 _FPS: Final = 25
+Encoder = Literal["libx264", "mpeg4"]
+_ENCODERS: Final[tuple[tuple[Encoder, str], ...]] = (("libx264", "mp4"), ("mpeg4", "avi"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class DemoClip:
 
     path: str
     label: str
-    codec: str
+    codec: Encoder
     motion: CameraMotion
     seed: int
 
@@ -63,7 +65,7 @@ def demo_clips(num_clips: int, seed: int) -> list[DemoClip]:
     clips = []
     for number in range(num_clips):
         label = names[number % len(names)]
-        codec, suffix = (("libx264", "mp4"), ("mpeg4", "avi"))[(number // len(names)) % 2]
+        codec, suffix = _ENCODERS[(number // len(names)) % 2]
         speed = float(np.random.default_rng([seed, number]).uniform(0.6, 1.4))
         path = f"{label}/{number:05d}.{suffix}"
         clips.append(DemoClip(path, label, codec, CLASSES[label].scaled(speed), seed))
@@ -104,7 +106,7 @@ def random_texture(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     planes = [np.fft.irfft2(np.fft.rfft2(rng.standard_normal((side, side))) * amplitude) for _ in range(3)]
     grey, *tints = (plane / plane.std() for plane in planes)
     rgb = np.stack([grey + 0.3 * tints[0], grey, grey + 0.3 * tints[1]], axis=-1)
-    return np.clip(128 + 45 * rgb, 16, 240).astype(np.float32)
+    return np.asarray(np.clip(128 + 45 * rgb, 16, 240), np.float32)
 
 
 def camera_frames(
@@ -132,10 +134,10 @@ def _sample(
     rows, columns = (top % side, (top + 1) % side), (left % side, (left + 1) % side)
     upper = texture[rows[0], columns[0]] * (1 - along) + texture[rows[0], columns[1]] * along
     lower = texture[rows[1], columns[0]] * (1 - along) + texture[rows[1], columns[1]] * along
-    return np.rint(upper * (1 - down) + lower * down).astype(np.uint8)
+    return np.asarray(np.rint(upper * (1 - down) + lower * down), np.uint8)
 
 
-def write_video(path: Path, codec: str, frames: Iterator[npt.NDArray[np.uint8]]) -> None:
+def write_video(path: Path, codec: Encoder, frames: Iterator[npt.NDArray[np.uint8]]) -> None:
     """Encode RGB frames with one of PyAV's encoders, the same bytes every time."""
     options = {"preset": "veryfast", "crf": "20"} if codec == "libx264" else {"qscale": "3", "flags": "+qscale"}
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:

@@ -18,6 +18,7 @@ from videotx.pipeline.store import (
     FRAME_COLUMNS,
     VIDEO_COLUMNS,
     FrameArray,
+    ShardFormatError,
     parse_array,
     read_index,
 )
@@ -96,7 +97,11 @@ def _check_array(folder: Path, declared: FrameArray, attributes: dict[str, Any])
                 f"expected {checksum['num_bytes']} bytes with CRC-32C {checksum['crc32c']}, "
                 f"got {size} bytes with {crc:08x}"
             )
-        index = read_index(file.fileno(), path, num_frames)
+        try:
+            index = read_index(file.fileno(), path, num_frames)
+        except ShardFormatError as error:
+            yield str(error)
+            return
         for number, (offset, length) in enumerate(index.tolist()):
             try:
                 array.decode(os.pread(file.fileno(), length, offset))
