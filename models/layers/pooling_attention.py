@@ -15,6 +15,19 @@ from videotx.models.layers.positions import Grid, ResizableTable, resize_grid
 Pooling = Literal["conv", "max", "average"]
 
 
+class AveragePool(nn.Module):
+    """What nn.AvgPool3d means, also for bfloat16 and for axes shorter than the kernel, which it refuses on the CPU."""
+
+    def __init__(self, kernel: Grid, stride: Grid, padding: Grid) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = [n for n in reversed(padding) for _ in range(2)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool3d(F.pad(x.float(), self.padding), self.kernel, self.stride).to(x.dtype)
+
+
 class TokenPool(nn.Module):
     """Pool the (t, h, w) grid behind the first ``num_prefix`` tokens, alike for all heads; prefix tokens pass by.
 
@@ -35,8 +48,7 @@ class TokenPool(nn.Module):
         elif pooling == "max":
             self.pool = nn.MaxPool3d(kernel, stride, padding)
         else:
-            t, h, w = padding  # by hand: AvgPool3d refuses an axis shorter than the kernel, however it is padded
-            self.pool = nn.Sequential(nn.ConstantPad3d((w, w, h, h, t, t), 0.0), nn.AvgPool3d(kernel, stride))
+            self.pool = AveragePool(kernel, stride, padding)
 
     def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Tokens (b, heads, num_prefix + t h w, d) to those of the pooled grid, and that grid."""
