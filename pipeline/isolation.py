@@ -92,6 +92,7 @@ class DecoderProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
         self._stderr: IO[bytes] | None = None
+        self._next_watch = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -136,20 +137,26 @@ class DecoderProcess:
         deadline = time.monotonic() + self.limits.timeout_seconds
         while True:
             ready = connection.poll(_WATCH_SECONDS)
-            used = self._resident_bytes()
-            if used > self.limits.memory_bytes:
-                raise VideoFailedError(
-                    "memory_limit",
-                    f"the decoding process used {used >> 20} MiB after {num_frames} frames, "
-                    f"more than the {self.limits.memory_bytes >> 20} MiB allowed",
-                )
+            now = time.monotonic()
+            if not ready or now >= self._next_watch:
+                self._next_watch = now + _WATCH_SECONDS
+                self._check_memory(num_frames)
             if ready:
                 answer: Answer = connection.recv()
                 return answer
-            if time.monotonic() > deadline:
+            if now > deadline:
                 raise VideoFailedError(
                     "timed_out", f"no frame came for {self.limits.timeout_seconds:g} s after {num_frames} frames"
                 )
+
+    def _check_memory(self, num_frames: int) -> None:
+        used, allowed = self._resident_bytes(), self.limits.memory_bytes
+        if used > allowed:
+            raise VideoFailedError(
+                "memory_limit",
+                f"the decoding process used {used >> 20} MiB after {num_frames} frames, "
+                f"more than the {allowed >> 20} MiB allowed",
+            )
 
     def _start(self) -> Connection[Any, Any]:
         if self._process is not None and self._connection is not None and self._process.poll() is None:

@@ -158,8 +158,10 @@ class JpegFrames:
         if cb.shape != expected or cr.shape != expected:
             raise ValueError(f"expected {self.subsampling} chroma planes of {expected}, got {cb.shape} and {cr.shape}")
         # libjpeg-turbo reads the luma plane of an odd size up to the next multiple of the subsampling, past its end.
-        rows, columns = (-size % half for size in y.shape)
-        luma = np.pad(y, ((0, rows), (0, columns)), mode="edge")[: y.shape[0], : y.shape[1]]
+        luma = np.ascontiguousarray(y)
+        if y.shape[0] % half or y.shape[1] % half:
+            rows, columns = (-size % half for size in y.shape)
+            luma = np.pad(y, ((0, rows), (0, columns)), mode="edge")[: y.shape[0], : y.shape[1]]
         chroma = (np.ascontiguousarray(plane) for plane in (cb, cr))
         return _sealed(bytes(simplejpeg.encode_jpeg_yuv_planes(luma, *chroma, quality=self.quality)))
 
