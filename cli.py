@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -320,6 +321,48 @@ def convert_weights(
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     click.echo(report)
+
+
+@main.command()
+@SOURCE_OPTIONS
+@EXECUTOR_OPTIONS
+@LIMIT_OPTIONS
+@click.option("--out", required=True, type=_PATH, help="The output folder, of the same shape as --src.")
+@click.option("--preset", required=True, type=click.Choice(["h264", "simple", "coviar"]), help="See docs/transcode.md.")
+@click.option("--file-timeout", type=click.FloatRange(0, min_open=True), help="Seconds for one file.  [default: none]")
+def transcode(**options: Any) -> None:
+    """Re-encode every video of --src into one whose motion vectors can be read.
+
+    Run it again to finish what is missing; failed files are tried again. Exit code 1 when not one file could be made.
+    """
+    from tqdm import tqdm
+
+    from videotx.pipeline.executors import executor
+    from videotx.pipeline.ffmpeg import find_ffmpeg
+    from videotx.pipeline.isolation import Limits
+    from videotx.pipeline.transcode import PRESETS
+    from videotx.pipeline.transcode_tree import TranscodeSettings, check_preset, target_paths, transcode_source
+
+    limits = Limits(options.pop("timeout"), options.pop("memory") << 20)
+    source, program = _source(options), _usage_errors(find_ffmpeg)
+    inline = options["executor"] == "inline"
+    num_made = 0
+    with executor(inline, options["workers"], options["scheduler"]) as chosen:
+        preset = PRESETS[options["preset"]]
+        targets = _usage_errors(lambda: target_paths([file.path for file in source.files]))
+        _usage_errors(lambda: check_preset(options["out"], preset))
+        settings = TranscodeSettings(preset.name, program, limits, options["file_timeout"])
+        records = transcode_source(source.root, targets, options["out"], settings, chosen)
+        bar = tqdm(total=len(source.files), unit="video", disable=None)  # None: only on a terminal
+        with bar:
+            for record in records:
+                num_made += not record.error
+                bar.update()
+                if record.error:
+                    bar.write(f"failed: {record.path}: {record.error}: {record.message}", file=sys.stderr)
+    click.echo(f"{options['out']}: {num_made} of {len(source.files)} videos")
+    if not num_made:
+        raise SystemExit(1)
 
 
 def _source(options: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """The ffmpeg program: where it is, and whether it is new enough.
 
-videotx decodes through PyAV; only transcoding needs the program. One on the PATH is preferred, since people choose their
-builds; the one that ``pip install imageio-ffmpeg`` brings is the second choice.
+videotx decodes through PyAV; only transcoding needs the program. One on the PATH is preferred, since people choose
+their builds; the one that ``pip install imageio-ffmpeg`` brings is the second choice.
 """
 
 from __future__ import annotations
