@@ -22,12 +22,12 @@ class DisplayClock:
     """
 
     def __init__(self, time_base: Fraction, fps: Fraction | None) -> None:
-        self._time_base = time_base
-        self._frame_seconds = 1 / (fps or _DEFAULT_FPS)
+        self._tick_seconds = float(time_base)
+        self._frame_seconds = float(1 / (fps or _DEFAULT_FPS))
         self._waiting: list[int] = []
         self._num_missing = 0
-        self._first: int | None = None
-        self._last: Fraction | None = None
+        self._origin: int | None = None  # the time stamp of second 0
+        self._last: float | None = None
 
     def announce(self, pts: int | None) -> None:
         """Note the time stamp of the next picture in display order, None where the container has none."""
@@ -38,25 +38,20 @@ class DisplayClock:
 
     def next(self) -> tuple[int | None, float]:
         """Time stamp (None where missing) and seconds since the first picture, greater than any given before."""
-        if not self._waiting and not self._num_missing:
-            raise IndexError("no picture was announced")
         if self._num_missing:
             self._num_missing -= 1
-            return None, self._advance(None)
+            self._last = 0.0 if self._last is None else self._last + self._frame_seconds
+            return None, self._last
+        if not self._waiting:
+            raise IndexError("no picture was announced")
         pts = heapq.heappop(self._waiting)
-        if self._first is None:
+        if self._origin is None:
             # Pictures without a stamp may have gone before; time runs on from them.
-            elapsed = Fraction(0) if self._last is None else self._last + self._frame_seconds
-            self._first = pts - round(elapsed / self._time_base)
-        return pts, self._advance((pts - self._first) * self._time_base)
-
-    def _advance(self, seconds: Fraction | None) -> float:
-        if self._last is None:
-            seconds = Fraction(0) if seconds is None else seconds
-        elif seconds is None:
-            seconds = self._last + self._frame_seconds
-        elif seconds <= self._last:
+            elapsed = 0.0 if self._last is None else self._last + self._frame_seconds
+            self._origin = pts - round(elapsed / self._tick_seconds)
+        seconds = (pts - self._origin) * self._tick_seconds
+        if self._last is not None and seconds <= self._last:
             # Two pictures at one time: the later one follows at once, so that later true stamps stay true.
-            seconds = self._last + min(self._time_base, self._frame_seconds / 16)
+            seconds = self._last + min(self._tick_seconds, self._frame_seconds / 16)
         self._last = seconds
-        return float(seconds)
+        return pts, seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 import av.logging
 
@@ -37,12 +38,22 @@ def decoder_log_enabled() -> Iterator[None]:
                 av.logging.set_skip_repeated(_previous[1])
 
 
-@contextmanager
-def captured_errors() -> Iterator[list[str]]:
-    """Collect the errors that libav* reports from this thread inside the block, as "decoder: message"."""
-    errors: list[str] = []
-    with av.logging.Capture(True) as logs:
-        try:
-            yield errors
-        finally:
-            errors += [f"{name}: {text.strip()}" for level, name, text in logs if level <= av.logging.ERROR]
+class ErrorCapture:
+    """Collects the errors that libav* reports from this thread inside a ``with`` block."""
+
+    __slots__ = ("_capture", "_logs")
+
+    def __enter__(self) -> ErrorCapture:
+        self._capture = av.logging.Capture(True)
+        self._logs = self._capture.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._capture.__exit__(kind, error, None)
+
+    @property
+    def errors(self) -> list[str]:
+        """What was reported, as "component: message"."""
+        return [f"{name}: {text.strip()}" for level, name, text in self._logs if level <= av.logging.ERROR]

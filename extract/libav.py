@@ -35,12 +35,12 @@ from av.video.stream import VideoStream
 from videotx.extract import _native
 from videotx.extract.clock import DisplayClock
 from videotx.extract.coded_order import CodedOrder, PacketFacts
-from videotx.extract.decoder_log import captured_errors
+from videotx.extract.decoder_log import ErrorCapture
 from videotx.extract.errors import NoFramesError, UnsupportedCodecError
 from videotx.extract.frame import REF_UNKNOWN, CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
-from videotx.extract.references import ReferenceOrder
+from videotx.extract.references import MAX_REORDER_FRAMES, ReferenceOrder
 from videotx.extract.source import VideoSource
 
 _PICTURE_TYPES: Final[dict[int, PictureType]] = {
@@ -52,6 +52,9 @@ _PICTURE_TYPES: Final[dict[int, PictureType]] = {
     LibavPictureType.SP: "P",
     LibavPictureType.BI: "B",
 }
+
+# Facts are kept for a while after their picture was displayed: a damaged stream may display a picture twice.
+_MAX_FACTS: Final = 16 * MAX_REORDER_FRAMES
 
 _PUSHER: Final = 1 << 40  # no packet has this number
 
@@ -179,12 +182,12 @@ class LibavReader:
 
     def _decode(self, packet: Packet[VideoStream] | None, facts: PacketFacts) -> None:
         try:
-            with captured_errors() as errors:
+            with ErrorCapture() as log:
                 frames = self._context.decode(packet)
         except av.error.FFmpegError:
             self._num_undecodable += 1
             return
-        if errors:
+        if log.errors:
             facts.damaged = True
         for frame in frames:
             if not self._stopped and frame.pts != _PUSHER:
@@ -206,8 +209,8 @@ class LibavReader:
         self._references.displayed(number, index)
         self._clock.announce(facts.pts)
         self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[frame.pict_type], drained))
-        for old in [n for n in self._facts if n < number - 4 * 16]:
-            del self._facts[old]
+        if len(self._facts) > _MAX_FACTS:
+            self._facts = {n: known for n, known in self._facts.items() if n > number - _MAX_FACTS // 2}
 
     def _ready(self, final: bool) -> Iterator[CodedFrame]:
         while len(self._held) > (0 if final else 1):

@@ -1,4 +1,4 @@
-"""Fills :class:`VideoInfo` from the container, the stream's headers and, for its rotation, one decoded picture."""
+"""Fills :class:`VideoInfo` from the container and the headers of its stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from fractions import Fraction
 from types import MappingProxyType
 
 import av
-import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -14,12 +13,10 @@ from videotx.extract.colour import colour_matrix_of, is_full_range
 from videotx.extract.h264_headers import SequenceParameters, find_sequence_parameters
 from videotx.extract.info import VideoInfo
 from videotx.extract.mpeg4_headers import find_video_object_layer
+from videotx.extract.rotation import read_rotation
 
 # The most that H.264 allows (Table A-1 with clause A.3.1); assumed where no parameter set can be read.
 _MAX_REFERENCE_FRAMES = 16
-
-# Only these formats carry a display matrix.
-_ROTATING_FORMATS = ("mov", "matroska")
 
 
 def probe_stream(path: str, container: InputContainer, stream: VideoStream, warnings: list[str]) -> VideoInfo:
@@ -50,7 +47,7 @@ def probe_stream(path: str, container: InputContainer, stream: VideoStream, warn
         time_base=Fraction(stream.time_base or Fraction(1, av.time_base)),
         num_frames=stream.frames or None,
         duration_seconds=duration,
-        rotation_degrees=_rotation(path, container, stream, warnings),
+        rotation_degrees=read_rotation(path, container.format.name, stream.index, warnings),
         num_reference_frames=num_references,
         has_b_frames=has_b_frames,
         colour_matrix=colour_matrix_of(context.colorspace, context.pix_fmt),
@@ -79,26 +76,3 @@ def _references(stream: VideoStream, sps: SequenceParameters | None) -> tuple[bo
         has_b_frames = has_b_frames and not (layer is not None and layer.low_delay)
         return has_b_frames, 2 if has_b_frames else 1
     return has_b_frames, 1
-
-
-def _rotation(path: str, container: InputContainer, stream: VideoStream, warnings: list[str]) -> int:
-    """Clockwise degrees by which a player turns the picture, as the container says.
-
-    PyAV tells a stream's display matrix only with a decoded frame, so one is decoded, in a container of its own: the
-    reader's decoder must start from a clean state.
-    """
-    if not any(name in container.format.name for name in _ROTATING_FORMATS):
-        return 0
-    try:
-        with av.open(path, metadata_errors="replace") as once:
-            copy = next(s for s in once.streams.video if s.index == stream.index)
-            copy.codec_context.thread_count = 1
-            for packet in once.demux(copy):
-                frames = copy.codec_context.decode(packet)
-                frames = frames or copy.codec_context.decode(None)
-                if frames:
-                    return frames[0].rotation
-                break
-    except av.error.FFmpegError as error:
-        warnings.append(f"rotation could not be read: {error.strerror}")
-    return 0

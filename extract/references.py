@@ -37,7 +37,7 @@ class ReferenceOrder:
 
     def __init__(self, single: bool) -> None:
         self.single = single
-        self._references: deque[_Reference] = deque(maxlen=4 * MAX_REORDER_FRAMES)
+        self._references: deque[_Reference] = deque(maxlen=2 * MAX_REORDER_FRAMES)
         self._num_displayed = 0
 
     def coded(self, number: int, shown: bool) -> None:
@@ -57,36 +57,36 @@ class ReferenceOrder:
 
         ``both`` asks for list 1 too. ``final`` says that nothing more will be displayed.
         """
-        candidates = [r for r in self._references if r.number < number]
-        if final or self._num_displayed - index > MAX_REORDER_FRAMES:
-            for reference in candidates:
-                reference.shown = reference.shown and reference.index is not None
+        give_up = final or self._num_displayed - index > MAX_REORDER_FRAMES
+        last: _Reference | None = None
+        past: int | None = None
+        future: int | None = None
+        waiting = hidden = False
+        for reference in self._references:
+            if reference.number >= number:
+                break
+            last = reference
+            at = reference.index
+            if at is None:
+                if give_up:
+                    reference.shown = False
+                waiting |= reference.shown
+                hidden |= not reference.shown
+            elif at < index:
+                past = at if past is None else max(past, at)
+            elif at > index:
+                future = at if future is None else min(future, at)
         if self.single:
-            return self._resolve_single(candidates, index)
-        return _resolve_nearest(candidates, index, both)
-
-    def _resolve_single(self, candidates: list[_Reference], index: int) -> tuple[int, int] | None:
-        last = candidates[-1] if candidates else None
-        if last is not None and last.index is not None:
-            distance = _distance(last.index, index)
+            if last is not None and last.index is None and last.shown:
+                return None
+            distance = _distance(None if last is None else last.index, index)
             return distance, distance
-        if last is not None and last.shown:
+        if waiting and future is None and (both or past is None):
             return None
-        return REF_UNKNOWN, REF_UNKNOWN
-
-
-def _resolve_nearest(candidates: list[_Reference], index: int, both: bool) -> tuple[int, int] | None:
-    indices = [r.index for r in candidates if r.index is not None]
-    past = max((i for i in indices if i < index), default=None)
-    future = min((i for i in indices if i > index), default=None)
-    waiting = future is None and any(r.index is None and r.shown for r in candidates)
-    hidden = any(r.index is None and not r.shown for r in candidates)
-    if waiting and (both or past is None):
-        return None
-    # A picture that is never displayed lies before everything that is: it is the nearest past one where no other is.
-    list0 = past if past is not None or hidden else future
-    list1 = future if future is not None else past
-    return _distance(list0, index), _distance(list1, index)
+        # What is never displayed lies before everything that is: the nearest past reference where there is no other.
+        list0 = past if past is not None or hidden else future
+        list1 = future if future is not None else past
+        return _distance(list0, index), _distance(list1, index)
 
 
 def _distance(reference: int | None, index: int) -> int:

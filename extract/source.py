@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from videotx.extract.decoder_log import captured_errors, decoder_log_enabled
+from videotx.extract.decoder_log import ErrorCapture, decoder_log_enabled
 from videotx.extract.errors import (
     EmptyFileError,
     MissingFileError,
@@ -103,12 +103,12 @@ class VideoSource:
         demuxed = self.container.demux(self.stream)
         while True:
             try:
-                with captured_errors() as errors:
+                with ErrorCapture() as log:
                     packet = next(demuxed, None)
             except av.error.FFmpegError as error:
                 self.warnings.append(f"reading stopped after packet {self.num_packets}: {error.strerror}")
                 return
-            for message in errors:
+            for message in log.errors:
                 self._warn_once(f"container: {message}")
             if packet is None or packet.size == 0:
                 if packet is None or packet.dts is None:
@@ -154,12 +154,12 @@ def _open_container(path: Path) -> av.container.InputContainer:
         raise EmptyFileError(path, "expected a video, the file holds no bytes")
     try:
         # Tags in other encodings than UTF-8 are common and no reason to refuse a video.
-        with captured_errors() as errors:
+        with ErrorCapture() as log:
             return av.open(str(path), metadata_errors="replace")
     except (av.error.PermissionError, av.error.FileNotFoundError) as error:
         raise MissingFileError(path, f"cannot be opened: {error.strerror}") from error
     except av.error.FFmpegError as error:
-        raise _opening_error(path, size, errors[0] if errors else str(error.strerror)) from error
+        raise _opening_error(path, size, log.errors[0] if log.errors else str(error.strerror)) from error
 
 
 def _opening_error(path: Path, size: int, detail: str) -> NotAVideoError | UnreadableContainerError:

@@ -53,7 +53,7 @@ Cells covered_cells(const Grid& grid, int x, int y, int width, int height) {
 }
 
 bool to_qpel(std::int32_t motion, int scale, std::int16_t& out) {
-  const std::int64_t value = std::int64_t{motion} * 4 / scale;
+  const std::int64_t value = scale == 4 ? motion : std::int64_t{motion} * 4 / scale;
   if (value < std::numeric_limits<std::int16_t>::min() || value > std::numeric_limits<std::int16_t>::max()) return false;
   out = static_cast<std::int16_t>(value);
   return true;
@@ -62,7 +62,8 @@ bool to_qpel(std::int32_t motion, int scale, std::int16_t& out) {
 class VectorPainter {
  public:
   VectorPainter(const Grid& grid, const ListReferences& references, std::span<std::int16_t> mv, std::span<std::int8_t> ref)
-      : grid_(grid), references_(references), mv_(mv), ref_(ref) {}
+      : grid_(grid), references_(references), columns_(static_cast<std::size_t>(grid.columns)),
+        list_size_(static_cast<std::size_t>(grid.rows) * columns_), mv_(mv), ref_(ref) {}
 
   void paint(std::span<const std::uint8_t> record) {
     const int width = record[kWidth];
@@ -70,63 +71,68 @@ class VectorPainter {
     const int scale = load<std::uint16_t>(record, kMotionScale);
     const std::size_t list = load<std::int32_t>(record, kSource) > 0 ? 1 : 0;
     std::int8_t reference = list == 0 ? references_.list0 : references_.list1;
-    std::int16_t x = 0;
-    std::int16_t y = 0;
-    if (scale == 0 || !to_qpel(load<std::int32_t>(record, kMotionX), scale, x) ||
-        !to_qpel(load<std::int32_t>(record, kMotionY), scale, y)) {
+    Vector vector;
+    if (references_.both_unknown || (references_.field_blocks_unknown && width == 16 && height == 8) || scale == 0 ||
+        !to_qpel(load<std::int32_t>(record, kMotionX), scale, vector.x) ||
+        !to_qpel(load<std::int32_t>(record, kMotionY), scale, vector.y)) {
       reference = kRefUnknown;
     }
-    if (references_.field_blocks_unknown && width == 16 && height == 8) reference = kRefUnknown;
+    if (reference == kRefUnknown) vector = {};
     const Cells cells = covered_cells(grid_, load<std::int16_t>(record, kCentreX) - width / 2,
                                       load<std::int16_t>(record, kCentreY) - height / 2, width, height);
-    const bool whole_macroblock = width == 16 && height == 16;
+    if (cells.left >= cells.right) return;
+    const auto count = static_cast<std::size_t>(cells.right - cells.left);
     for (int row = cells.top; row < cells.bottom; ++row) {
-      for (int column = cells.left; column < cells.right; ++column) {
-        if (references_.both_unknown) {
-          set(0, row, column, kRefUnknown, 0, 0);
-          set(1, row, column, kRefUnknown, 0, 0);
-        } else if (reference == kRefUnknown) {
-          set(list, row, column, kRefUnknown, 0, 0);
-        } else {
-          set(list, row, column, reference, x, y);
-          if (list == 1 && !whole_macroblock) settle_lists(row, column);
-        }
-      }
+      const std::size_t first = static_cast<std::size_t>(row) * columns_ + static_cast<std::size_t>(cells.left);
+      fill(list * list_size_ + first, count, reference, vector);
+      if (references_.both_unknown) fill((1 - list) * list_size_ + first, count, reference, vector);
     }
+    const bool whole_macroblock = width == 16 && height == 16;
+    if (list == 1 && !whole_macroblock && reference != kRefUnknown) settle_lists(cells);
   }
 
   std::size_t num_ambiguous() const { return num_ambiguous_; }
 
  private:
-  std::size_t cell(std::size_t list, int row, int column) const {
-    return (list * static_cast<std::size_t>(grid_.rows) + static_cast<std::size_t>(row)) *
-               static_cast<std::size_t>(grid_.columns) +
-           static_cast<std::size_t>(column);
+  struct Vector {
+    std::int16_t x = 0;
+    std::int16_t y = 0;
+  };
+
+  void fill(std::size_t first, std::size_t count, std::int8_t reference, Vector vector) {
+    const auto ref = ref_.subspan(first, count);
+    const auto mv = mv_.subspan(2 * first, 2 * count);
+    for (std::size_t i = 0; i < count; ++i) {
+      ref[i] = reference;
+      mv[2 * i] = vector.x;
+      mv[2 * i + 1] = vector.y;
+    }
   }
 
-  void set(std::size_t list, int row, int column, std::int8_t reference, std::int16_t x, std::int16_t y) {
-    const std::size_t index = cell(list, row, column);
-    ref_[index] = reference;
-    mv_[2 * index] = x;
-    mv_[2 * index + 1] = y;
-  }
+  bool is_zero(std::size_t cell) const { return mv_[2 * cell] == 0 && mv_[2 * cell + 1] == 0; }
 
   // Inside a partitioned macroblock libavcodec exports a list for every partition as soon as one uses it; the others
   // come as (0, 0). Where one list has a vector and the other has (0, 0), the zero may be such a filler.
-  void settle_lists(int row, int column) {
-    const std::size_t index0 = cell(0, row, column);
-    const std::size_t index1 = cell(1, row, column);
-    if (ref_[index0] == kRefNone) return;
-    const bool zero0 = mv_[2 * index0] == 0 && mv_[2 * index0 + 1] == 0;
-    const bool zero1 = mv_[2 * index1] == 0 && mv_[2 * index1 + 1] == 0;
-    if (!zero0 && !zero1) return;
-    ++num_ambiguous_;
-    if (zero0 && !zero1) ref_[index0] = kRefUnknown;
-    if (zero1 && !zero0) ref_[index1] = kRefUnknown;
+  void settle_lists(const Cells& cells) {
+    for (int row = cells.top; row < cells.bottom; ++row) {
+      for (int column = cells.left; column < cells.right; ++column) {
+        const std::size_t cell0 = static_cast<std::size_t>(row) * columns_ + static_cast<std::size_t>(column);
+        const std::size_t cell1 = list_size_ + cell0;
+        if (ref_[cell0] == kRefNone) continue;
+        const bool zero0 = is_zero(cell0);
+        const bool zero1 = is_zero(cell1);
+        if (!zero0 && !zero1) continue;
+        ++num_ambiguous_;
+        if (!zero1) ref_[cell0] = kRefUnknown;
+        if (!zero0) ref_[cell1] = kRefUnknown;
+      }
+    }
   }
 
   Grid grid_;
   ListReferences references_;
+  std::size_t columns_;
+  std::size_t list_size_;
   std::span<std::int16_t> mv_;
   std::span<std::int8_t> ref_;
   std::size_t num_ambiguous_ = 0;
