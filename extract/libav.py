@@ -29,6 +29,7 @@ import numpy.typing as npt
 from av.buffer import Buffer
 from av.codec.context import Flags, ThreadType
 from av.packet import Packet
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import PictureType as LibavPictureType
 from av.video.stream import VideoStream
 
@@ -252,7 +253,7 @@ class LibavReader:
         mv: npt.NDArray[np.int16] = np.zeros((2, rows, columns, 2), np.int16)
         ref: npt.NDArray[np.int8] = np.zeros((2, rows, columns), np.int8)
         exact = True
-        vectors = held.frame.side_data.get("MOTION_VECTORS")
+        vectors = SideDataContainer(held.frame).get("MOTION_VECTORS")
         if vectors is not None:
             mpeg4 = self._info.codec == "mpeg4"
             bidirectional = held.picture_type == "B"
@@ -279,7 +280,7 @@ class LibavReader:
 
     def _qp(self, frame: av.VideoFrame) -> npt.NDArray[np.int8] | None:
         qp: npt.NDArray[np.int8] = np.zeros((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
-        parameters = frame.side_data.get("VIDEO_ENC_PARAMS")
+        parameters = SideDataContainer(frame).get("VIDEO_ENC_PARAMS")
         if parameters is not None and _native.rasterise_quantisers(
             cast("Buffer", parameters),
             qp,

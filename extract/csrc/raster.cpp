@@ -1,6 +1,7 @@
 #include "raster.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <stdexcept>
@@ -36,10 +37,10 @@ T load(std::span<const std::uint8_t> bytes, std::size_t offset) {
 }
 
 // First cell whose top left sample is at or after `position` (in coded samples).
-int first_cell(int position, int crop, int block, int num_cells) {
+int first_cell(int position, int crop, int log2_block, int num_cells) {
   const int native = position - crop;
   if (native <= 0) return 0;
-  return std::min((native + block - 1) / block, num_cells);
+  return std::min((native + (1 << log2_block) - 1) >> log2_block, num_cells);
 }
 
 struct Cells {
@@ -47,9 +48,9 @@ struct Cells {
 };
 
 Cells covered_cells(const Grid& grid, int x, int y, int width, int height) {
-  return {first_cell(y, grid.crop_top, grid.block, grid.rows), first_cell(y + height, grid.crop_top, grid.block, grid.rows),
-          first_cell(x, grid.crop_left, grid.block, grid.columns),
-          first_cell(x + width, grid.crop_left, grid.block, grid.columns)};
+  const int log2 = std::countr_zero(static_cast<unsigned>(grid.block));
+  return {first_cell(y, grid.crop_top, log2, grid.rows), first_cell(y + height, grid.crop_top, log2, grid.rows),
+          first_cell(x, grid.crop_left, log2, grid.columns), first_cell(x + width, grid.crop_left, log2, grid.columns)};
 }
 
 bool to_qpel(std::int32_t motion, int scale, std::int16_t& out) {
@@ -139,8 +140,9 @@ class VectorPainter {
 };
 
 void check_grid(const Grid& grid) {
-  if (grid.rows < 0 || grid.columns < 0 || grid.block <= 0 || grid.crop_left < 0 || grid.crop_top < 0) {
-    throw std::invalid_argument("grid must have sizes >= 0 and a block > 0");
+  const bool power_of_two = grid.block > 0 && std::has_single_bit(static_cast<unsigned>(grid.block));
+  if (grid.rows < 0 || grid.columns < 0 || !power_of_two || grid.crop_left < 0 || grid.crop_top < 0) {
+    throw std::invalid_argument("grid must have sizes >= 0 and a block that is a power of two");
   }
 }
 
