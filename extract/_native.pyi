@@ -1,5 +1,7 @@
 """The native part of :mod:`videotx.extract` as Python sees it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from av.buffer import Buffer
@@ -89,3 +91,42 @@ class Mpeg4Reader:
 
     def finish(self) -> list[CodedPicture]:
         """The pictures held back. Nothing may be fed afterwards."""
+
+# compensate: the difference residual
+
+def subtract_prediction(
+    current: Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]],  # Y alone, or Y, Cb, Cr, rows may be padded
+    references: Sequence[tuple[int, Sequence[npt.NDArray[np.uint8] | npt.NDArray[np.uint16]]]],  # by ref distance
+    mv: npt.NDArray[np.int16],
+    ref: npt.NDArray[np.int8],
+    y: npt.NDArray[np.int16],  # out, zeroed by the caller
+    cb: npt.NDArray[np.int16],
+    cr: npt.NDArray[np.int16],
+    *,
+    block: int,
+    interpolation: int,  # 0 H.264, 1 MPEG-4 half sample, 2 MPEG-4 quarter sample
+    rounding: int,  # MPEG-4 vop_rounding_type
+    chroma_shift_x: int,
+    chroma_shift_y: int,
+    bit_depth: int,
+) -> None: ...
+
+# colour: residual planes to another size and colour representation
+
+def residual_to_rgb(
+    y: npt.NDArray[np.int16],
+    cb: npt.NDArray[np.int16],
+    cr: npt.NDArray[np.int16],
+    *,
+    matrix: Sequence[float],  # 3x3, row by row
+    out: npt.NDArray[np.int16],  # (height, width, 3)
+) -> None: ...
+def residual_to_planes(
+    y: npt.NDArray[np.int16],
+    cb: npt.NDArray[np.int16],
+    cr: npt.NDArray[np.int16],
+    *,
+    matrix: Sequence[float],
+    offset: float,
+    out: npt.NDArray[np.uint8],  # (3, height, width)
+) -> None: ...

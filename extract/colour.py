@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 from av.video.reformatter import Colorspace
 
 # AVColorSpace of libavutil/pixfmt.h, which numbers matrices as ITU-T H.273 Table 4 does.
@@ -38,3 +40,38 @@ _SWSCALE: Final = {
 def swscale_matrix_of(colourspace: int) -> Colorspace:
     """The matrix in force, as swscale takes it."""
     return _SWSCALE[_MATRICES.get(colourspace, "bt601")]
+
+
+# Luma weights (Kr, Kb) of each matrix (ITU-T H.273 Table 4).
+_LUMA_WEIGHTS: Final = {
+    "bt601": (0.299, 0.114),
+    "bt709": (0.2126, 0.0722),
+    "fcc": (0.30, 0.11),
+    "smpte240m": (0.212, 0.087),
+    "bt2020": (0.2627, 0.0593),
+}
+
+
+def rgb_from_samples(matrix: str, full_range: bool, bit_depth: int = 8) -> npt.NDArray[np.float64]:
+    """The linear part, 3x3, of the map from (Y, Cb, Cr) samples to RGB of 0-255 (ITU-T H.273 equations 47 to 53)."""
+    if matrix == "rgb":
+        # GBR pictures store G, B, R as their three planes.
+        return np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]) * (255 / ((1 << bit_depth) - 1))
+    kr, kb = _LUMA_WEIGHTS[matrix]
+    kg = 1 - kr - kb
+    rgb = np.array(
+        [
+            [1, 0, 2 * (1 - kr)],
+            [1, -2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg],
+            [1, 2 * (1 - kb), 0],
+        ]
+    )
+    if full_range:
+        return rgb * (255 / ((1 << bit_depth) - 1))
+    scale = 1 << (bit_depth - 8)
+    return rgb * np.array([255 / (219 * scale), 255 / (224 * scale), 255 / (224 * scale)])
+
+
+def jpeg_from_rgb() -> npt.NDArray[np.float64]:
+    """The linear part, 3x3, of the map from RGB to JPEG's full-range BT.601 (ITU-T T.871)."""
+    return np.linalg.inv(rgb_from_samples("bt601", True))

@@ -37,11 +37,13 @@ from videotx.extract import _native
 from videotx.extract.clock import DisplayClock
 from videotx.extract.coded_order import CodedOrder, PacketFacts
 from videotx.extract.decoder_log import ErrorCapture
-from videotx.extract.errors import NoFramesError, UnsupportedCodecError
+from videotx.extract.difference import DifferenceResidual
+from videotx.extract.errors import FrameSizeError, NoFramesError, UnsupportedCodecError
 from videotx.extract.frame import REF_UNKNOWN, CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
 from videotx.extract.references import MAX_REORDER_FRAMES, ReferenceOrder
+from videotx.extract.residual import ResidualKind
 from videotx.extract.source import VideoSource
 
 _PICTURE_TYPES: Final[dict[int, PictureType]] = {
@@ -81,6 +83,8 @@ class LibavReader:
 
     def __init__(self, source: VideoSource, streams: frozenset[str], block: int) -> None:
         _check_codec(source.info, streams)
+        self._needs_motion = not streams.isdisjoint({"motion", "residual"})
+        self._difference = DifferenceResidual(source.info) if "residual" in streams else None
         self._source = source
         self._streams = streams
         self._block = block
@@ -90,7 +94,7 @@ class LibavReader:
         context.thread_type = ThreadType.NONE
         context.flags |= Flags.unaligned  # else libavcodec leaves part of an odd left crop in the picture
         options = {}
-        if "motion" in streams:
+        if self._needs_motion:
             options["flags2"] = "+export_mvs"
         if "qp" in streams:
             options["export_side_data"] = "+venc_params"
@@ -119,8 +123,8 @@ class LibavReader:
         return self._info.num_reference_frames <= 1 if self._exact is None else self._exact
 
     @property
-    def residual_kind(self) -> None:
-        return None
+    def residual_kind(self) -> ResidualKind | None:
+        return None if self._difference is None else "difference"
 
     @property
     def warnings(self) -> list[str]:
@@ -197,6 +201,10 @@ class LibavReader:
     def _display(self, frame: av.VideoFrame, drained: bool) -> None:
         size = (self._info.width, self._info.height)
         if (frame.width, frame.height) != size:
+            if self._num_displayed == 0:
+                raise FrameSizeError(
+                    self._source.path, f"expected {size[0]}x{size[1]} as announced, got {frame.width}x{frame.height}"
+                )
             self._stopped = True
             self.warnings.append(
                 f"the picture size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height} "
@@ -209,6 +217,8 @@ class LibavReader:
         self._num_displayed += 1
         self._references.displayed(number, index)
         self._clock.announce(facts.pts)
+        if self._difference is not None:
+            self._difference.displayed(index, frame)
         self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[frame.pict_type], drained))
         if len(self._facts) > _MAX_FACTS:
             self._facts = {n: known for n, known in self._facts.items() if n > number - _MAX_FACTS // 2}
@@ -217,7 +227,7 @@ class LibavReader:
         while len(self._held) > (0 if final else 1):
             held = self._held[0]
             distances: tuple[int, int] | None = (REF_UNKNOWN, REF_UNKNOWN)
-            if "motion" in self._streams and held.picture_type != "I":
+            if self._needs_motion and held.picture_type != "I":
                 if self._coded_order.num_reference_frames not in (None, 1):
                     self._references.single = False
                 distances = self._references.resolve(
@@ -233,6 +243,16 @@ class LibavReader:
         damaged = held.facts.damaged or frame.is_corrupt
         self._num_damaged += damaged
         pts, seconds = self._clock.next()
+        motion = self._motion(held, distances, damaged) if self._needs_motion else None
+        residual = None
+        if self._difference is not None and motion is not None:
+            residual = self._difference.residual(
+                held.index,
+                frame,
+                motion,
+                quarter_sample=self._coded_order.quarter_sample,
+                rounding=held.facts.rounding,
+            )
         return CodedFrame(
             index=held.index,
             pts=pts,
@@ -241,9 +261,9 @@ class LibavReader:
             key_frame=frame.key_frame,
             num_bytes=held.facts.num_bytes,
             damaged=damaged,
-            motion=self._motion(held, distances, damaged) if "motion" in self._streams else None,
+            motion=motion if "motion" in self._streams else None,
             qp=self._qp(frame) if "qp" in self._streams else None,
-            residual=None,
+            residual=residual,
             picture=Picture(frame, self._converter) if "rgb" in self._streams else None,
         )
 

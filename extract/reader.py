@@ -84,8 +84,10 @@ def _choose_reader(
 ) -> VideoReader:
     if reader == "native":
         raise UnsupportedCodecError(source.path, f"the native reader does not cover {source.info.codec}")
-    if "residual" in streams:
-        raise UnsupportedCodecError(source.path, f"the libav reader cannot give the {residual} residual")
+    if "residual" in streams and residual == "coded":
+        raise UnsupportedCodecError(
+            source.path, "the coded residual needs the native reader; the libav reader has residual='difference'"
+        )
     return LibavReader(source, streams, block)
 
 

@@ -7,5 +7,6 @@ NB_MODULE(_native, m) {
   m.doc() = "Bitstream reading and sample arithmetic of videotx.extract.";
   videotx::bind_coded_picture(m);
   videotx::bind_raster(m);
+  videotx::bind_compensate(m);
   videotx::bind_mpeg4(m);
 }
