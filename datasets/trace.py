@@ -26,11 +26,15 @@ MOST_FILLED: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ResidualPictures:
-    """Residual ``(frame, y, x, 3)`` as stored: a value v means ``(v - zero) * scale`` in RGB units."""
+    """Residual ``(frame, y, x, 3)`` as stored: a value v means ``(v - zero) * scale`` in RGB units.
+
+    ``first`` is the position of its first frame in the run of motion that it goes with.
+    """
 
     stored: npt.NDArray[np.uint8] | npt.NDArray[np.int16]
     zero: int = 0
     scale: int = 1
+    first: int = 0
 
     def __post_init__(self) -> None:
         if self.stored.ndim != 4 or self.stored.shape[3] != 3 or not self.stored.flags.c_contiguous:
@@ -78,8 +82,8 @@ def trace(
     ``motion`` int16 ``(frame, list, row, column, xy)`` and ``ref`` int8 ``(frame, list, row, column)`` are those of a
     run of consecutive frames, as in :class:`videotx.extract.frame.MotionField`, on a grid of ``block`` luma samples.
     ``frames`` are positions in that run, in any order, repeats allowed. ``window`` says what the clip shows of the
-    native picture, ``patch`` the size of a patch in its shown pixels. ``residual`` belongs to the same run, at any
-    size. Raises ValueError when the shapes do not belong together or the grid does not cover the picture.
+    native picture, ``patch`` the size of a patch in its shown pixels. ``residual`` covers at
+    least the frames from the first sampled one to the last, at any size. Raises ValueError when the shapes do not belong together or the grid does not cover the picture.
     """
     rows, columns = -(-window.frame_height // block), -(-window.frame_width // block)
     if motion.ndim != 5 or motion.shape[2:] != (rows, columns, 2):
@@ -105,6 +109,7 @@ def trace(
         height=float(window.frame_height),
         width=float(window.frame_width),
         residual=None if residual is None else residual.stored,
+        first=0 if residual is None else residual.first,
         zero=0 if residual is None else residual.zero,
         scale=1 if residual is None else residual.scale,
         cells=cells,

@@ -110,7 +110,7 @@ class Follower {
     const ResidualCells& m = *cells_;
     const Tap t = tap((at.x - m.left) / m.cell_width, (at.y - m.top) / m.cell_height, m.columns, m.rows);
     const std::size_t size = static_cast<std::size_t>(m.rows) * static_cast<std::size_t>(m.columns);
-    const float* a = m.values.data() + (frame * size + t.corner) * kResidualValues;
+    const float* a = m.values.data() + ((frame - static_cast<std::size_t>(m.first)) * size + t.corner) * kResidualValues;
     const float* b = a + t.right * kResidualValues;
     const float* c = a + t.below * kResidualValues;
     const float* d = c + t.right * kResidualValues;

@@ -15,9 +15,10 @@ struct Point {
 };
 
 // Mean and mean absolute residual of cells of the picture, frame by frame: (frame, row, column, 6).
-// Cell (row, column) has its centre at native position (left + (column + 0.5) * cell_width, top + ...).
+// `first` is the frame of the run that the first of them belongs to. Cell (row, column) has its centre at native position (left + (column + 0.5) * cell_width, top + ...).
 struct ResidualCells {
   std::vector<float> values;
+  int first = 0;
   int rows = 0;
   int columns = 0;
   float left = 0.0F;

@@ -68,7 +68,8 @@ ResidualPictures<Sample> residual_pictures(const In<Sample, 4>& array, std::size
 
 nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, const In<std::int32_t, 1>& frames,
                 const In<float, 2>& points, float block, float height, float width,
-                const std::optional<Pictures>& residual, int zero, int scale, std::array<float, 4> cells) {
+                const std::optional<Pictures>& residual, int first, int zero,
+                int scale, std::array<float, 4> cells) {
   const BlockMotion motion = block_motion(mv, ref, block);
   if (points.shape(1) != 2) {
     throw std::invalid_argument("expected points (point, xy)");
@@ -92,16 +93,26 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
   if (residual && !(cells[2] > 0.0F && cells[3] > 0.0F)) {
     throw std::invalid_argument("expected residual cells of a size above 0");
   }
-  const auto num_frames = ref.shape(0);
+  std::size_t num_residuals = 0;
+  if (residual) {
+    num_residuals = std::visit([](const auto& array) { return array.shape(0); }, *residual);
+    // Each step between two sampled frames may ask for the residual of both its ends.
+    if (first < 0 || first > sampled.front() ||
+        static_cast<std::size_t>(first) + num_residuals <= static_cast<std::size_t>(sampled.back())) {
+      throw std::invalid_argument("expected residual of frames " + std::to_string(sampled.front()) + " to " +
+                                  std::to_string(sampled.back()) + ", got " + std::to_string(num_residuals) +
+                                  " from " + std::to_string(first));
+    }
+  }
   Traces traces;
   {
     const CellLayout layout{cells[0], cells[1], cells[2], cells[3], width, height};
     std::optional<ResidualPictures<std::uint8_t>> codes;
     std::optional<ResidualPictures<std::int16_t>> exact;
     if (residual && residual->index() == 0) {
-      codes = residual_pictures(std::get<0>(*residual), num_frames, zero, scale);
+      codes = residual_pictures(std::get<0>(*residual), num_residuals, zero, scale);
     } else if (residual) {
-      exact = residual_pictures(std::get<1>(*residual), num_frames, zero, scale);
+      exact = residual_pictures(std::get<1>(*residual), num_residuals, zero, scale);
     }
     nb::gil_scoped_release unlocked;
     const Estimates estimates = estimate(motion);
@@ -111,6 +122,9 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
       reduced = reduce_to_cells(*codes, layout);
     } else if (exact) {
       reduced = reduce_to_cells(*exact, layout);
+    }
+    if (reduced) {
+      reduced->first = first;
     }
     traces = follow(links, estimates, sampled, starts, width, height, reduced ? &*reduced : nullptr);
   }
@@ -173,8 +187,8 @@ nb::tuple accumulate_frame(const In<std::int16_t, 5>& mv, const In<std::int8_t, 
 NB_MODULE(_trace, m) {
   m.doc() = "Composition of block motion between frames for videotx.datasets.";
   m.def("trace", &trace, nb::arg("motion"), nb::arg("ref"), nb::arg("frames"), nb::arg("points"), nb::kw_only(),
-        nb::arg("block"), nb::arg("height"), nb::arg("width"), nb::arg("residual").none(), nb::arg("zero"),
-        nb::arg("scale"), nb::arg("cells"));
+        nb::arg("block"), nb::arg("height"), nb::arg("width"), nb::arg("residual").none(), nb::arg("first"),
+        nb::arg("zero"), nb::arg("scale"), nb::arg("cells"));
   m.def("accumulate", &accumulate_frame, nb::arg("motion"), nb::arg("ref"), nb::arg("frame"), nb::kw_only(),
         nb::arg("height"), nb::arg("width"), nb::arg("block"), nb::arg("native_height"), nb::arg("native_width"),
         nb::arg("residual").none(), nb::arg("zero"), nb::arg("scale"));

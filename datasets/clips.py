@@ -1,0 +1,208 @@
+"""Clips of the videos of an output folder, for training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from videotx.datasets.crops import Crop, EvenCrops, RandomResizedCrop
+from videotx.datasets.geometry import Window
+from videotx.datasets.labels import Annotations
+from videotx.datasets.sample import Clip
+from videotx.datasets.shards import Shards, StoredFrames
+from videotx.datasets.show import show_motion, show_pixels
+from videotx.datasets.trace import trace
+from videotx.datasets.views import ClipSpec, Sampling, Views
+
+ClipTransform = Callable[[Clip, np.random.Generator], Clip]
+
+# Pictures whose own motion is unknown are judged by later or earlier ones that span them; this many frames beyond the
+# clip on each side are read for that.
+_MARGIN: Final = 3
+
+
+class ClipIndex(NamedTuple):
+    """A sample of an epoch."""
+
+    epoch: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Sizes of the grids of a clip, in shown pixels: ``patch`` of the traces, ``cell`` of each frame's own motion."""
+
+    patch: int = 16
+    cell: int = 8
+
+
+class ClipDataset(Dataset[Clip]):
+    """Clips of every video of ``shards`` that can be read (and is annotated, where ``annotations`` are given).
+
+    ``clip`` says which frames (:class:`ClipSpec`, ``FixedRate`` or ``Segments``), ``crop`` which part of the picture,
+    ``streams`` which of rgb, motion and residual to load. With motion a clip carries the traces between all its frames
+    and, with residual too, what was added along them. ``transform`` changes finished clips.
+
+    In training (``train=True``) index i is video i, and the clip is drawn by (``seed``, epoch, i) and by nothing else;
+    the epoch comes with a :class:`ClipIndex` or from :meth:`set_epoch`. In evaluation index i is view
+    ``i % len(views)`` of video ``i // len(views)``, and nothing is random.
+
+    ``select`` keeps the rows of the table of videos whose position is in it (a split, a filter).
+    """
+
+    def __init__(
+        self,
+        shards: Shards,
+        clip: Sampling | None = None,
+        *,
+        streams: Iterable[str] = ("rgb",),
+        train: bool,
+        crop: Crop | None = None,
+        views: Views | None = None,
+        transform: ClipTransform | None = None,
+        annotations: Annotations | None = None,
+        select: Sequence[int] | npt.NDArray[np.integer] | None = None,
+        geometry: Geometry | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.shards = shards
+        self.clip: Sampling = clip or ClipSpec()
+        self.streams = frozenset(streams)
+        self.train = train
+        self.crop: Crop = crop or (RandomResizedCrop() if train else EvenCrops())
+        self.views = views or Views()
+        self.transform = transform
+        self.geometry = geometry or Geometry()
+        self.seed = seed
+        if train and views is not None:
+            raise ValueError("views are those of evaluation; with train=True each video gives one random clip")
+        unknown = self.streams - {"rgb", "motion", "residual"}
+        if unknown or not self.streams:
+            raise ValueError(f"expected streams of rgb, motion and residual, got {sorted(self.streams)}")
+        rows = shards.readable()
+        if select is not None:
+            rows = rows[np.isin(rows, np.asarray(select))]
+        labels: dict[int, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
+        if annotations is None:
+            labels = {int(row): np.array(shards.videos["label"][row], np.int64) for row in rows}
+        else:
+            found = annotations.join([str(shards.videos["path"][row]) for row in rows])
+            labels = {int(rows[position]): target for position, target in found.items()}
+        self.rows: npt.NDArray[np.int64] = np.array(sorted(labels), np.int64)
+        """Row in the table of videos of each video of this dataset."""
+        self._labels = labels
+        # Shared with worker processes, so that set_epoch reaches those that outlive an epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self.rows) * (1 if self.train else len(self.views))
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch of samples asked for by a plain number."""
+        self._epoch.fill_(epoch)
+
+    def shard_of_index(self) -> npt.NDArray[np.int64]:
+        """The shard each index is in."""
+        shards = np.asarray(self.shards.videos["shard"][self.rows], np.int64)
+        return shards if self.train else np.repeat(shards, len(self.views))
+
+    def __getitem__(self, index: int | ClipIndex) -> Clip:
+        epoch, number = index if isinstance(index, tuple) else (int(self._epoch), int(index))
+        if not 0 <= number < len(self):
+            raise IndexError(f"expected an index in [0, {len(self)}), got {number}")
+        random = np.random.default_rng([self.seed, epoch, number])
+        view = (0, 0) if self.train else self.views.split(number % len(self.views))
+        row = int(self.rows[number if self.train else number // len(self.views)])
+        seconds = self.shards.seconds(row)
+        if self.train:
+            frames = self.clip.draw(seconds, random)
+        else:
+            frames = self.clip.view(seconds, view[0], self.views.num_temporal)
+        clip = self._load(row, view, frames, seconds, random)
+        return clip if self.transform is None else self.transform(clip, random)
+
+    def _load(
+        self,
+        row: int,
+        view: tuple[int, int],
+        frames: npt.NDArray[np.int64],
+        seconds: npt.NDArray[np.float64],
+        random: np.random.Generator,
+    ) -> Clip:
+        stored = self._read(row, frames, len(seconds))
+        window = self._window(self._shown_size(row, stored), view[1], random)
+        clip = Clip(
+            video=str(self.shards.videos["path"][row]),
+            row=row,
+            view=view,
+            frames=torch.from_numpy(frames),
+            seconds=torch.from_numpy(seconds[frames]),
+            label=torch.from_numpy(self._labels[row].copy()),
+            rgb=None if stored.rgb is None else show_pixels(stored.rgb, window),
+        )
+        return replace(clip, **self._motion_of(row, frames, stored, window))
+
+    def _read(self, row: int, frames: npt.NDArray[np.int64], count: int) -> StoredFrames:
+        """RGB of the sampled frames; motion of all frames around them; residual of all frames between them, or of the
+        sampled ones when there is no motion to add it up along."""
+        read = self.shards.read
+        rgb = read(row, frames, ["rgb"]).rgb if "rgb" in self.streams else None
+        if "motion" not in self.streams:
+            residual = read(row, frames, ["residual"]).residual if "residual" in self.streams else None
+            return StoredFrames(rgb=rgb, residual=residual)
+        first, last = int(frames.min()), int(frames.max())
+        begin = max(first - _MARGIN, 0)
+        run = read(row, np.arange(begin, min(last + 1 + _MARGIN, count)), ["motion"])
+        residual = None
+        if "residual" in self.streams:
+            between = read(row, np.arange(first, last + 1), ["residual"]).residual
+            residual = None if between is None else replace(between, first=first - begin)
+        return StoredFrames(rgb=rgb, motion=run.motion, ref=run.ref, residual=residual)
+
+    def _shown_size(self, row: int, stored: StoredFrames) -> tuple[int, int]:
+        """(height, width) of the stored pictures; of the native one when only motion is read."""
+        if stored.rgb is not None:
+            return stored.rgb.shape[1], stored.rgb.shape[2]
+        if stored.residual is not None:
+            return stored.residual.stored.shape[1], stored.residual.stored.shape[2]
+        return self.shards.native_size(row)
+
+    def _window(self, size: tuple[int, int], spatial_view: int, random: np.random.Generator) -> Window:
+        if self.train:
+            return self.crop.draw(*size, random)
+        return self.crop.view(*size, spatial_view, self.views.num_spatial)
+
+    def _motion_of(
+        self, row: int, frames: npt.NDArray[np.int64], stored: StoredFrames, window: Window
+    ) -> dict[str, torch.Tensor | None]:
+        """The fields of a clip that come from motion and residual."""
+        out: dict[str, torch.Tensor | None] = {}
+        if stored.motion is None or stored.ref is None:
+            if stored.residual is not None:
+                out["frame_residual"] = show_pixels(stored.residual.in_rgb_units(), window)
+            return out
+        native_height, native_width = self.shards.native_size(row)
+        native = window.on(native_height, native_width)
+        block = 8 if stored.ref.shape[2] == -(-native_height // 8) else 4
+        first = int(frames.min())
+        positions = frames - max(first - _MARGIN, 0)
+        traced = trace(
+            stored.motion, stored.ref, positions, native,
+            patch=self.geometry.patch, block=block, residual=stored.residual,
+        )  # fmt: skip
+        out["displacement"] = torch.from_numpy(traced.displacement)
+        out["valid"] = torch.from_numpy(traced.valid)
+        out["motion"], out["ref"] = show_motion(
+            stored.motion[positions], stored.ref[positions], native, cell=self.geometry.cell, block=block
+        )
+        if stored.residual is not None and traced.residual is not None:
+            sampled = replace(stored.residual, stored=stored.residual.stored[frames - first])
+            out["residual"] = torch.from_numpy(traced.residual)
+            out["frame_residual"] = show_pixels(sampled.in_rgb_units(), window)
+        return out
