@@ -20,8 +20,9 @@ def trace(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """Displacement (t, t', point, xy), state (1 broken, 2 outside), filled share, residual (t, t', point, 6).
 
-    ``first`` is the frame of the run that ``residual`` begins with, ``cells`` (origin x, origin y, width, height) of the residual cells in samples of the residual picture; a stored
-    residual v means ``(v - zero) * scale``. Raises ValueError on shapes that do not belong together.
+    ``first`` is the frame of the run that ``residual`` begins with, ``cells`` (origin x, origin y, width, height) the
+    residual cells in samples of the residual picture; a stored residual v means ``(v - zero) * scale``. Raises
+    ValueError on shapes that do not belong together.
     """
 
 def accumulate(

@@ -31,7 +31,7 @@ class ClipIndex(NamedTuple):
     """A sample of an epoch."""
 
     epoch: int
-    index: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,11 @@ class ClipDataset(Dataset[Clip]):
         unknown = self.streams - {"rgb", "motion", "residual"}
         if unknown or not self.streams:
             raise ValueError(f"expected streams of rgb, motion and residual, got {sorted(self.streams)}")
+        frame_stride = shards.recipe.get("frame_stride", 1)
+        if "motion" in self.streams and frame_stride != 1:
+            raise ValueError(
+                f"motion is followed through every frame of a video; {shards.path} holds every {frame_stride}th alone"
+            )
         rows = shards.readable()
         if select is not None:
             rows = rows[np.isin(rows, np.asarray(select))]
@@ -146,7 +151,7 @@ class ClipDataset(Dataset[Clip]):
             label=torch.from_numpy(self._labels[row].copy()),
             rgb=None if stored.rgb is None else show_pixels(stored.rgb, window),
         )
-        return replace(clip, **self._motion_of(row, frames, stored, window))
+        return self._with_motion(clip, stored, window)
 
     def _read(self, row: int, frames: npt.NDArray[np.int64], count: int) -> StoredFrames:
         """RGB of the sampled frames; motion of all frames around them; residual of all frames between them, or of the
@@ -178,31 +183,35 @@ class ClipDataset(Dataset[Clip]):
             return self.crop.draw(*size, random)
         return self.crop.view(*size, spatial_view, self.views.num_spatial)
 
-    def _motion_of(
-        self, row: int, frames: npt.NDArray[np.int64], stored: StoredFrames, window: Window
-    ) -> dict[str, torch.Tensor | None]:
-        """The fields of a clip that come from motion and residual."""
-        out: dict[str, torch.Tensor | None] = {}
+    def _with_motion(self, clip: Clip, stored: StoredFrames, window: Window) -> Clip:
+        """The clip with everything that comes from motion and residual."""
+        residual = stored.residual
         if stored.motion is None or stored.ref is None:
-            if stored.residual is not None:
-                out["frame_residual"] = show_pixels(stored.residual.in_rgb_units(), window)
-            return out
-        native_height, native_width = self.shards.native_size(row)
-        native = window.on(native_height, native_width)
-        block = 8 if stored.ref.shape[2] == -(-native_height // 8) else 4
+            if residual is None:
+                return clip
+            return replace(clip, frame_residual=show_pixels(residual.in_rgb_units(), window))
+        native = window.on(*self.shards.native_size(clip.row))
+        block = int(self.shards.recipe.get("block", 8))
+        frames = clip.frames.numpy()
         first = int(frames.min())
         positions = frames - max(first - _MARGIN, 0)
         traced = trace(
-            stored.motion, stored.ref, positions, native,
-            patch=self.geometry.patch, block=block, residual=stored.residual,
-        )  # fmt: skip
-        out["displacement"] = torch.from_numpy(traced.displacement)
-        out["valid"] = torch.from_numpy(traced.valid)
-        out["motion"], out["ref"] = show_motion(
-            stored.motion[positions], stored.ref[positions], native, cell=self.geometry.cell, block=block
+            stored.motion, stored.ref, positions, native, patch=self.geometry.patch, block=block, residual=residual
         )
-        if stored.residual is not None and traced.residual is not None:
-            sampled = replace(stored.residual, stored=stored.residual.stored[frames - first])
-            out["residual"] = torch.from_numpy(traced.residual)
-            out["frame_residual"] = show_pixels(sampled.in_rgb_units(), window)
-        return out
+        cell = self.geometry.cell
+        motion, ref = show_motion(stored.motion[positions], stored.ref[positions], native, cell=cell, block=block)
+        clip = replace(
+            clip,
+            motion=motion,
+            ref=ref,
+            displacement=torch.from_numpy(traced.displacement),
+            valid=torch.from_numpy(traced.valid),
+        )
+        if residual is None or traced.residual is None:
+            return clip
+        sampled = replace(residual, stored=residual.stored[frames - first])
+        return replace(
+            clip,
+            residual=torch.from_numpy(traced.residual),
+            frame_residual=show_pixels(sampled.in_rgb_units(), window),
+        )

@@ -13,16 +13,16 @@ import torch
 class Clip:
     """One clip. Streams that were not asked for are None. Everything geometric is in pixels of the shown RGB.
 
-    ``rgb`` uint8 ``(t, h, w, 3)``. ``frames`` int64 ``(t,)`` and ``seconds`` float64 ``(t,)`` say where in the video its
-    frames are; ``video`` is the video's path, ``row`` its row in the table, ``view`` (temporal, spatial) in evaluation.
+    ``rgb`` uint8 ``(t, h, w, 3)``. ``frames`` int64 ``(t,)`` and ``seconds`` float64 ``(t,)`` say where in the video
+    its frames are; ``video`` is its path, ``row`` its row in the table, ``view`` (temporal, spatial) in evaluation.
     ``label`` is int64 ``()``, float32 ``(class,)`` of 0 and 1 for multi-label, or int64 ``(2,)`` for verb and noun.
 
     Of each sampled frame alone: ``motion`` float32 ``(t, list, row, column, xy)`` and ``ref`` int8
     ``(t, list, row, column)``, vectors from cell to source; ``frame_residual`` int16 ``(t, h, w, 3)`` in RGB units.
 
     Between all pairs of sampled frames: ``displacement`` float32 ``(t, t', row, column, xy)``, ``valid`` bool
-    ``(t, t', row, column)`` and ``residual`` float32 ``(t, t', row, column, 6)``, as :class:`videotx.datasets.trace.Trace`
-    says.
+    ``(t, t', row, column)`` and ``residual`` float32 ``(t, t', row, column, 6)``, as
+    :class:`videotx.datasets.trace.Trace` says.
     """
 
     video: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -42,13 +42,20 @@ class Shards:
 
     ``videos`` is the table of videos: one array per column of :data:`videotx.pipeline.store.VIDEO_COLUMNS`, failures
     included (their ``error`` says what failed). Before ``finalise`` it holds the videos of the shards that are there.
-    ``class_names`` are those the labels index.
+    ``class_names`` are those the labels index, ``recipe`` the settings of the extraction.
     """
 
-    def __init__(self, path: Path, videos: dict[str, npt.NDArray[Any]], class_names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        videos: dict[str, npt.NDArray[Any]],
+        class_names: tuple[str, ...] = (),
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = path
         self.videos = videos
         self.class_names = class_names
+        self.recipe = dict(recipe or {})
         self._files = FileCache(path)
 
     def __len__(self) -> int:
@@ -138,7 +145,7 @@ def open_shards(path: str | Path) -> Shards:
         names = sorted(p.name for p in folder.iterdir() if p.name.isdigit() and (p / "zarr.json").exists())
         rows = [row for name in names for row in _attributes(folder / name)["videos"]]
         videos = {column: _column([row[column] for row in rows], dtype) for column, dtype in VIDEO_COLUMNS.items()}
-    return Shards(folder, videos, tuple(attributes.get("class_names", ())))
+    return Shards(folder, videos, tuple(attributes.get("class_names", ())), attributes.get("recipe"))
 
 
 def _attributes(folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from videotx.datasets.geometry import Window
 
 
 def show_pixels(frames: npt.NDArray[np.uint8] | npt.NDArray[np.int16], window: Window) -> torch.Tensor:
-    """Frames ``(t, y, x, channel)`` cropped, resized (bilinear, antialiased) and mirrored; same dtype, ``(t, h, w, c)``.
+    """Frames ``(t, y, x, channel)`` cropped, resized (bilinear, antialiased), mirrored; same dtype, ``(t, h, w, c)``.
 
     The window's sizes are those of ``frames`` and its borders whole pixels. Raises ValueError otherwise.
     """
@@ -40,9 +40,9 @@ def show_motion(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Block motion of frames, sampled at the centres of the window's cells of ``cell`` x ``cell`` pixels.
 
-    ``motion`` int16 ``(t, list, row, column, xy)`` in quarter samples and ``ref`` int8 ``(t, list, row, column)`` are on
-    the grid of ``block`` of the native picture, and so is ``window``. Returns float32 vectors in shown pixels, block to
-    source, and int8 references, on the window's grid.
+    ``motion`` int16 ``(t, list, row, column, xy)`` in quarter samples and ``ref`` int8 ``(t, list, row, column)`` are
+    on the grid of ``block`` of the native picture, and so is ``window``. Returns float32 vectors in shown pixels, block
+    to source, and int8 references, on the window's grid.
     """
     centres = window.patch_centres(cell)
     column = np.clip(centres[..., 0] // block, 0, ref.shape[3] - 1).astype(np.intp)

@@ -82,8 +82,9 @@ def trace(
     ``motion`` int16 ``(frame, list, row, column, xy)`` and ``ref`` int8 ``(frame, list, row, column)`` are those of a
     run of consecutive frames, as in :class:`videotx.extract.frame.MotionField`, on a grid of ``block`` luma samples.
     ``frames`` are positions in that run, in any order, repeats allowed. ``window`` says what the clip shows of the
-    native picture, ``patch`` the size of a patch in its shown pixels. ``residual`` covers at
-    least the frames from the first sampled one to the last, at any size. Raises ValueError when the shapes do not belong together or the grid does not cover the picture.
+    native picture, ``patch`` the size of a patch in its shown pixels. ``residual`` covers at least the frames from the
+    first sampled one to the last, at any size. Raises ValueError when the shapes do not belong together or the grid
+    does not cover the picture.
     """
     rows, columns = -(-window.frame_height // block), -(-window.frame_width // block)
     if motion.ndim != 5 or motion.shape[2:] != (rows, columns, 2):

@@ -122,8 +122,8 @@ class FixedRate:
 class Segments:
     """One frame from each of ``num_frames`` equal parts of the video (TSN, Wang et al. 2016; usual for SSv2).
 
-    In training a random frame of each part; view ``index`` of ``num_views`` takes the point (index + 1/2) / num_views of
-    each part, the middle when there is one view. A video with fewer frames than parts repeats frames.
+    In training a random frame of each part; view ``index`` of ``num_views`` takes the point (index + 1/2) / num_views
+    of each part, the middle when there is one view. A video with fewer frames than parts repeats frames.
     """
 
     num_frames: int = 16
