@@ -6,12 +6,27 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+
+from videotx.pipeline.shard_file import FrameArrayWriter, write_json
+from videotx.pipeline.store import (
+    FORMAT,
+    FRAME_COLUMNS,
+    VERSION,
+    VIDEO_COLUMNS,
+    FrameArray,
+    JpegFrames,
+    ZstdFrames,
+    group_metadata,
+)
+from videotx.pipeline.tables import write_table
 
 HEIGHT, WIDTH = 256, 336
 Floats = npt.NDArray[np.float64]
@@ -142,3 +157,78 @@ class SyntheticScenes:
 @pytest.fixture(scope="session")
 def synthetic() -> SyntheticScenes:
     return SyntheticScenes(Camera, Thing, Scene, _encode)
+
+
+def _video_row(shard: int, number: int, first: int, count: int, error: str = "") -> dict[str, Any]:
+    values = {"string": "", "int32": 0, "int64": 0, "float64": 1.0, "bool": True}
+    row: dict[str, Any] = {name: values[dtype] for name, dtype in VIDEO_COLUMNS.items()}
+    place = {"shard": shard, "first_frame": first, "num_frames": count, "width": 120, "height": 100}
+    message = "cut short" if error else ""
+    folder = "ab"[number % 2 if number < 3 else 1]
+    return row | place | {
+        "path": f"{folder}/{number}.mp4", "label": number % 3, "fps": 30.0, "error": error, "message": message
+    }  # fmt: skip
+
+
+@pytest.fixture
+def make_shards(tmp_path: Path) -> Callable[..., Path]:
+    """Two shards, five videos of 120 x 100 and one that failed, written by the store's own writer."""
+
+    def make(residual: str = "jpeg", finalised: bool = True, counts: tuple[int, ...] = (20, 9, 70, 33, 25)) -> Path:
+        root = tmp_path / "shards"
+        root.mkdir()
+        attributes = {"format": FORMAT, "version": VERSION, "class_names": ["x", "y", "z"], "recipe": {"block": 8}}
+        write_json(root / "zarr.json", group_metadata(attributes))
+        random = np.random.default_rng(7)
+        stored = [(0, counts[:3]), (1, counts[3:])]
+        rows: list[dict[str, Any]] = []
+        for shard, shard_counts in stored:
+            first = sum(len(c) for s, c in stored if s < shard)
+            starts = np.concatenate([[0], np.cumsum(shard_counts)])[:-1]
+            mine = [_video_row(shard, first + i, int(starts[i]), n) for i, n in enumerate(shard_counts)]
+            if shard == 0:
+                mine.append(_video_row(shard, 9, 0, 0, error="truncated"))
+            rows += mine
+            _write_shard(root / f"{shard:06d}", mine, sum(shard_counts), residual, random)
+        if finalised:
+            write_table(root / "videos", VIDEO_COLUMNS, rows)
+        return root
+
+    return make
+
+
+def _write_shard(
+    folder: Path, rows: list[dict[str, Any]], num_frames: int, residual: str, random: np.random.Generator
+) -> None:
+    folder.mkdir()
+    jpeg = residual == "jpeg"
+    affine = {"residual_kind": "coded", "scale_factor": 2 if jpeg else 1, "add_offset": -256 if jpeg else 0}
+    arrays = {
+        "rgb": FrameArray("rgb", "uint8", (100, 120, 3), JpegFrames(90, "4:2:0")),
+        "motion": FrameArray("motion", "int16", (2, 13, 15, 2), ZstdFrames()),
+        "ref": FrameArray("ref", "int8", (2, 13, 15), ZstdFrames()),
+        "residual": FrameArray("residual", "uint8", (100, 120, 3), JpegFrames(90, "4:4:4"), affine)
+        if jpeg
+        else FrameArray("residual", "int16", (100, 120, 3), ZstdFrames(), affine),
+        "qp": FrameArray("qp", "int8", (7, 8), ZstdFrames()),
+    }
+    for name, array in arrays.items():
+        with FrameArrayWriter(folder, array) as writer:
+            for _ in range(num_frames):
+                low, high = (-3, 0) if name == "ref" else (0, 100)
+                writer.append(array.encode(random.integers(low, high, array.shape).astype(array.dtype)))
+            writer.close()
+    frames = [
+        {
+            "picture_type": "P",
+            "key_frame": i == 0,
+            "pts_seconds": i / 30,
+            "num_bytes": 100,
+            "damaged": False,
+            "video": v,
+        }
+        for v, row in enumerate(rows)
+        for i in range(row["num_frames"])
+    ]
+    write_table(folder / "frames", FRAME_COLUMNS, frames)
+    write_json(folder / "zarr.json", group_metadata({"format": FORMAT, "version": VERSION, "videos": rows}))
