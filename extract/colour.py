@@ -54,12 +54,13 @@ _LUMA_WEIGHTS: Final = {
 
 def rgb_from_samples(matrix: str, full_range: bool, bit_depth: int = 8) -> npt.NDArray[np.float64]:
     """The linear part, 3x3, of the map from (Y, Cb, Cr) samples to RGB of 0-255 (ITU-T H.273 equations 47 to 53)."""
+    sample = 255 / ((1 << bit_depth) - 1)
     if matrix == "rgb":
         # GBR pictures store G, B, R as their three planes.
-        return np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]]) * (255 / ((1 << bit_depth) - 1))
+        return np.array([[0, 0, sample], [sample, 0, 0], [0, sample, 0]], np.float64)
     kr, kb = _LUMA_WEIGHTS[matrix]
     kg = 1 - kr - kb
-    rgb = np.array(
+    rgb: npt.NDArray[np.float64] = np.array(
         [
             [1, 0, 2 * (1 - kr)],
             [1, -2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg],
@@ -67,11 +68,11 @@ def rgb_from_samples(matrix: str, full_range: bool, bit_depth: int = 8) -> npt.N
         ]
     )
     if full_range:
-        return rgb * (255 / ((1 << bit_depth) - 1))
+        return np.asarray(rgb * sample, np.float64)
     scale = 1 << (bit_depth - 8)
-    return rgb * np.array([255 / (219 * scale), 255 / (224 * scale), 255 / (224 * scale)])
+    return np.asarray(rgb * [255 / (219 * scale), 255 / (224 * scale), 255 / (224 * scale)], np.float64)
 
 
 def jpeg_from_rgb() -> npt.NDArray[np.float64]:
     """The linear part, 3x3, of the map from RGB to JPEG's full-range BT.601 (ITU-T T.871)."""
-    return np.linalg.inv(rgb_from_samples("bt601", True))
+    return np.asarray(np.linalg.inv(rgb_from_samples("bt601", True)), np.float64)

@@ -51,7 +51,7 @@ class ErrorCapture:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._capture.__exit__(kind, error, None)
+        self._capture.__exit__(None, None, None)
 
     @property
     def errors(self) -> list[str]:

@@ -61,11 +61,11 @@ def sample_planes(frame: av.VideoFrame, cropped_right: int = 0) -> SamplePlanes 
     depth = bits.pop()
     if not 8 <= depth <= 14 or pixel_format.is_big_endian:
         return None
-    dtype = np.uint8 if depth == 8 else np.uint16
-    planes, wide_planes = [], []
+    planes: list[Samples] = []
+    wide_planes: list[Samples] = []
     for plane in frame.planes:
         rows = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
-        samples = rows[: plane.height].view(dtype)
+        samples: Samples = rows[: plane.height] if depth == 8 else rows[: plane.height].view(np.uint16)
         planes.append(samples[:, : plane.width])
         wide_planes.append(samples[:, : plane.width + cropped_right * plane.width // frame.width])
     shift_x = int(num_planes == 3 and frame.planes[1].width < frame.width)

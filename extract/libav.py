@@ -17,7 +17,7 @@ One decoder thread per file: with more, libavcodec exports vectors of other pict
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final, cast
@@ -273,7 +273,7 @@ class LibavReader:
         mv: npt.NDArray[np.int16] = np.zeros((2, rows, columns, 2), np.int16)
         ref: npt.NDArray[np.int8] = np.zeros((2, rows, columns), np.int8)
         exact = True
-        vectors = SideDataContainer(held.frame).get("MOTION_VECTORS")
+        vectors = _side_data(held.frame).get("MOTION_VECTORS")
         if vectors is not None:
             mpeg4 = self._info.codec == "mpeg4"
             bidirectional = held.picture_type == "B"
@@ -300,9 +300,9 @@ class LibavReader:
 
     def _qp(self, frame: av.VideoFrame) -> npt.NDArray[np.int8] | None:
         qp: npt.NDArray[np.int8] = np.zeros((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
-        parameters = SideDataContainer(frame).get("VIDEO_ENC_PARAMS")
+        parameters = _side_data(frame).get("VIDEO_ENC_PARAMS")
         if parameters is not None and _native.rasterise_quantisers(
-            cast("Buffer", parameters),
+            parameters,
             qp,
             crop_left=self._info.crop_left,
             crop_top=self._info.crop_top,
@@ -320,6 +320,13 @@ class LibavReader:
             raise NoFramesError(
                 self._source.path, f"expected frames, none came out of {self._source.num_packets} packets"
             )
+
+
+def _side_data(frame: av.VideoFrame) -> Mapping[str, Buffer]:
+    """The frame's side data. ``frame.side_data`` would make the frame part of a reference cycle, and keep its pixels
+    until the garbage collector comes by."""
+    container = cast("Callable[[av.VideoFrame], Mapping[str, Buffer]]", SideDataContainer)
+    return container(frame)
 
 
 def _check_codec(info: VideoInfo, streams: frozenset[str]) -> None:
