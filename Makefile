@@ -36,6 +36,9 @@ test: $(VENV)/.built
 test-all: $(VENV)/.built
 	$(BIN)/python -m pytest -m ""
 
+bench: $(VENV)/.built
+	$(BIN)/python benchmarks/extract.py
+
 # mypy does not follow the import hook of an editable install, so it is shown the package as the wheel lays it out.
 lint: $(VENV)/.built
 	$(BIN)/ruff check .
