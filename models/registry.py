@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from videotx.models.dvt_variants import DVT_MODELS
 from videotx.models.mvit_variants import MVIT
 from videotx.models.spec import ModelSpec
 from videotx.models.video_model import VideoModel
@@ -17,6 +18,7 @@ MODELS: dict[str, ModelSpec] = {
     **VIDEO_SWIN,
     **MVIT,
     **VIDTR,
+    **DVT_MODELS,
 }
 
 
