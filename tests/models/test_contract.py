@@ -26,6 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "CompactVidTr": {"resolution": (32, 32), "dim": 32, "depth": 7, "num_heads": 4, "mlp_dim": 48},
     "VideoSwin": {"num_frames": 4, "resolution": (64, 64), "dim": 16, "depths": (2, 2), "num_heads": (2, 4)},
     "MViT": {"resolution": (32, 32), "dim": 16, "depth": 4, "stages_at": (1, 3)},
+    "DVT": {"num_frames": 8, "resolution": (32, 32), "patch": 8, "dim": 24, "depth": 2, "num_heads": 3, "mlp_dim": 32},
 }
 
 
@@ -145,7 +146,7 @@ class TestThoroughly:
         model = build(name)
         arguments = inputs(model, clip_of(model))
         batch = Dim("batch", min=1, max=64)
-        shapes: list[Any] = [{0: batch}, tuple({0: batch} for _ in Motion._fields)]
+        shapes: list[Any] = [{0: batch}, Motion(*({0: batch} for _ in Motion._fields))]
         program = export(model, arguments, dynamic_shapes=tuple(shapes[: len(arguments)])).module()
         clip = clip_of(model, batch=3)
         with torch.no_grad():
