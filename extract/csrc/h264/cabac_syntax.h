@@ -1,0 +1,55 @@
+// Syntax elements in CABAC (clause 9.3): binarisations and context selection.
+#pragma once
+
+#include <array>
+
+#include "h264/cabac.h"
+#include "h264/syntax.h"
+
+namespace videotx::h264 {
+
+class CabacSyntax {
+ public:
+  static constexpr bool kIsCabac = true;
+
+  CabacSyntax(const BitReader& bits, const Slice& slice);
+
+  bool mb_skip_flag(const Macroblock& mb, bool b_slice);
+  MacroblockType mb_type(const Macroblock& mb, SliceType type);
+  unsigned sub_mb_type(bool b_slice);
+  bool transform_size_8x8_flag(const Macroblock& mb);
+  void intra_nxn_pred_mode();
+  unsigned intra_chroma_pred_mode(const Macroblock& mb);
+  // Luma in bits 0..3, chroma in bits 4..5.
+  unsigned coded_block_pattern(const Macroblock& mb, bool chroma);
+  int mb_qp_delta();
+  void no_qp_delta() { previous_qp_delta_ = false; }
+  unsigned ref_idx(Macroblock& mb, std::size_t list, int block, unsigned num_ref_idx);
+  MotionVector mvd(Macroblock& mb, std::size_t list, int column, int row, int width, int height);
+  bool end_of_slice() { return engine_.terminate(); }
+
+  // One residual block of up to `num_coefficients`, those before `first` being coded elsewhere. Updates the counts of `mb`.
+  void block4x4(Macroblock& mb, BlockPlace place, BlockCategory category, Levels& levels);
+  void block8x8(Macroblock& mb, BlockPlace place, bool chroma444, Levels& levels);
+  void chroma_dc(Macroblock& mb, std::size_t plane, unsigned num_coefficients, Levels& levels);
+
+  // Samples of I_PCM: `num_bits` starting at a byte. The engine starts anew after them.
+  void skip_pcm(std::size_t num_bits);
+
+  [[nodiscard]] std::size_t position() const { return engine_.position(); }
+
+ private:
+  bool bin(std::size_t context) { return engine_.decode(contexts_[context]); }
+  unsigned intra_type(std::size_t first, bool in_intra_slice);
+  int mvd_component(std::size_t base, unsigned sum);
+  bool coded_block_flag(const Macroblock& mb, unsigned category, bool left, bool top);
+  template <int Kind>
+  void significance_and_levels(unsigned category, unsigned num_coefficients, Levels& levels);
+
+  CabacEngine engine_;
+  std::array<ContextState, kNumContexts> contexts_;
+  BitReader bits_;
+  bool previous_qp_delta_ = false;
+};
+
+}  // namespace videotx::h264

@@ -1,0 +1,39 @@
+// The decoded picture buffer without pixels: reference marking (clause 8.2.5) and display order (clause C.4).
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "display_resolver.h"
+#include "h264/picture.h"
+
+namespace videotx::h264 {
+
+class PictureBuffer {
+ public:
+  explicit PictureBuffer(DisplayResolver& display) : display_(&display) {}
+
+  [[nodiscard]] const ReferenceList& references() const { return references_; }
+  // FrameNumWrap of every short-term reference (clause 8.2.4.1), relative to the picture with this header.
+  void update_picture_numbers(const SliceHeader& header);
+  // Marks references as the finished picture says, and puts it in line for display.
+  void store(const SliceHeader& header, const PicturePointer& picture);
+  // A frame that is inferred for a gap in frame_num: a short-term reference, never displayed.
+  void store_inferred(const SliceHeader& header, const PicturePointer& picture);
+  // Displays all that waits; `forget` also drops the references (a new sequence).
+  void flush(bool forget);
+
+ private:
+  void mark(const SliceHeader& header, Picture& picture);
+  void apply(const MarkingOperation& op, const SliceHeader& header, Picture& picture);
+  void slide_window(int max_num_ref_frames, const Picture& current);
+  void release_long_term(std::uint32_t frame_idx);
+  void drop_unused();
+  void show_first();
+
+  DisplayResolver* display_;
+  ReferenceList references_;
+  std::vector<PicturePointer> waiting_;  // for display
+};
+
+}  // namespace videotx::h264

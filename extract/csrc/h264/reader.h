@@ -1,0 +1,86 @@
+// Packets in, pictures out: access units, parameter sets, slices and the order of display.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "coded_picture.h"
+#include "display_resolver.h"
+#include "h264/nal.h"
+#include "h264/parameter_sets.h"
+#include "h264/picture.h"
+#include "h264/picture_buffer.h"
+#include "h264/picture_order.h"
+#include "h264/slice_decoder.h"
+#include "h264/slice_header.h"
+
+namespace videotx::h264 {
+
+// Parameter sets out of band: Annex B, or the avcC record of ISO/IEC 14496-15. Returns the size of the length fields of
+// packets, 0 for Annex B.
+int read_extradata(std::span<const std::uint8_t> extradata, ParameterSets& sets);
+
+class Reader {
+ public:
+  Reader(std::span<const std::uint8_t> extradata, ResidualWish wish);
+
+  // One access unit. `number` comes back with its picture; a picture that is not to be `displayed` is read all the same.
+  // Throws UnsupportedStream.
+  void feed(std::span<const std::uint8_t> packet, std::int64_t number, bool displayed);
+  void finish();
+  // The next picture in display order, as far as it is known.
+  std::optional<CodedPicture> pop() { return display_.pop(); }
+
+ private:
+  void read_unit(const NalUnit& nal);
+  void read_slice(const NalUnit& nal);
+  void start_picture(const SliceHeader& header);
+  void end_picture();
+  void fill_gap(const SliceHeader& header);
+  PicturePointer inferred_frame(const SliceHeader& header, std::uint32_t frame_num);
+  void change_sequence(const SliceHeader& header);
+
+  ParameterSets sets_;
+  int length_size_ = 0;
+  ResidualWish wish_;
+  SliceDecoder slices_;
+  DisplayResolver display_;
+  PictureBuffer buffer_;
+  PictureOrder order_;
+  NalUnit nal_;
+
+  std::shared_ptr<const SequenceParameterSet> sequence_;
+  PicturePointer picture_;  // being read
+  SliceHeader header_;      // of its first slice
+  std::uint32_t previous_ref_frame_num_ = 0;
+  bool gap_possible_ = false;  // a picture came before
+  bool recovery_point_ = false;
+  PictureId next_id_ = 0;
+  std::int64_t packet_ = 0;
+  std::int32_t packet_bits_ = 0;
+  bool displayed_ = true;
+  bool packet_damaged_ = false;
+};
+
+// Looks at parameter sets and slice types alone, to say beforehand what a stream uses that is not read.
+class Scanner {
+ public:
+  explicit Scanner(std::span<const std::uint8_t> extradata);
+  // Null, or the name of the tool.
+  const char* feed(std::span<const std::uint8_t> packet);
+  [[nodiscard]] std::shared_ptr<const SequenceParameterSet> sequence() const { return sequence_; }
+
+ private:
+  const char* check_slice(const NalUnit& nal);
+
+  ParameterSets sets_;
+  int length_size_ = 0;
+  NalUnit nal_;
+  std::shared_ptr<const SequenceParameterSet> sequence_;
+};
+
+}  // namespace videotx::h264
