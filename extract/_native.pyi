@@ -39,6 +39,10 @@ class CodedPicture:
     @property
     def ref(self) -> npt.NDArray[np.int8]: ...
     @property
+    def weights(self) -> npt.NDArray[np.int16] | None:
+        """Sample prediction weights ``(8x8 row, 8x8 column, list, component, [weight, offset, log2 denominator])``."""
+
+    @property
     def macroblock_class(self) -> npt.NDArray[np.uint8]: ...
     @property
     def qp(self) -> npt.NDArray[np.int8]: ...
@@ -91,6 +95,34 @@ class Mpeg4Reader:
 
     def finish(self) -> list[CodedPicture]:
         """The pictures held back. Nothing may be fed afterwards."""
+
+class UnsupportedH264Error(ValueError):
+    """The stream uses a tool that the native reader does not read; the message names it."""
+
+class H264Reader:
+    """Entropy-level reader of H.264 packets, each one access unit.
+
+    ``extradata`` is an avcC record or Annex B. ``residual`` asks for the residual planes, ``intra_residual`` for those
+    of intra macroblocks too, ``weights`` for the sample prediction weights. Both methods return the pictures that are
+    complete by now, in display order: those that libavcodec shows. Damaged data marks pictures;
+    :class:`UnsupportedH264Error` names what is not covered.
+    """
+
+    def __init__(
+        self, extradata: bytes, *, residual: bool = False, intra_residual: bool = False, weights: bool = False
+    ) -> None: ...
+    def feed(self, packet: bytes, number: int, displayed: bool = True) -> list[CodedPicture]:
+        """Read a packet, the ``number``-th of the stream; its picture is shown only if ``displayed``."""
+
+    def finish(self) -> list[CodedPicture]:
+        """The pictures held back. Nothing may be fed afterwards."""
+
+class H264Scanner:
+    """Looks at parameter sets and slice headers alone."""
+
+    def __init__(self, extradata: bytes) -> None: ...
+    def feed(self, packet: bytes) -> str | None:
+        """What the packet uses that :class:`H264Reader` does not read, None where it reads all of it."""
 
 # compensate: the difference residual
 

@@ -95,3 +95,9 @@ class DecoderCrashedError(VideoError, RuntimeError):
     """The process that decoded the video died of a signal, a segmentation fault say."""
 
     code = "decoder_crashed"
+
+
+class ReaderMismatchError(VideoError, RuntimeError):
+    """The native reader and libavcodec disagree on which pictures are shown: pixels would meet foreign motion."""
+
+    code = "reader_mismatch"

@@ -10,7 +10,8 @@ from typing import Final, Literal, Protocol, get_args
 from videotx.extract.errors import UnsupportedCodecError
 from videotx.extract.frame import CodedFrame
 from videotx.extract.info import VideoInfo
-from videotx.extract.libav import LibavReader
+from videotx.extract.libav import MOTION_CODECS, LibavReader
+from videotx.extract.native import NativeReader, why_not_native
 from videotx.extract.residual import ResidualKind
 from videotx.extract.source import VideoSource
 
@@ -82,11 +83,23 @@ def open_video(
 def _choose_reader(
     source: VideoSource, streams: frozenset[Stream], reader: str, residual: ResidualKind, block: int
 ) -> VideoReader:
-    if reader == "native":
-        raise UnsupportedCodecError(source.path, f"the native reader does not cover {source.info.codec}")
+    gap = None
+    wants_native = reader == "native" or (reader == "auto" and streams != {"rgb"})
+    if wants_native:
+        if "residual" in streams and residual != "coded":
+            gap = f"the {residual} residual"
+        else:
+            gap = why_not_native(source)
+        if gap is None:
+            return NativeReader(source, streams, block)
+        if reader == "native":
+            raise UnsupportedCodecError(source.path, f"the native reader does not cover {gap}")
+        if source.info.codec in MOTION_CODECS:
+            source.warnings.append(f"read by libav, since the native reader does not cover {gap}")
     if "residual" in streams and residual == "coded":
+        why = "" if gap is None else f"; the native reader does not cover {gap}"
         raise UnsupportedCodecError(
-            source.path, "the coded residual needs the native reader; the libav reader has residual='difference'"
+            source.path, f"the coded residual needs the native reader, the libav reader has residual='difference'{why}"
         )
     return LibavReader(source, streams, block)
 

@@ -2,8 +2,10 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bindings.h"
@@ -18,7 +20,11 @@ std::span<const std::uint8_t> bytes_of(const nb::bytes& data) {
   return {static_cast<const std::uint8_t*>(data.data()), data.size()};
 }
 
-h264::ResidualWish wish(bool residual, bool intra_residual) { return {residual, intra_residual}; }
+std::vector<CodedPicture> pop_all(h264::Reader& reader) {
+  std::vector<CodedPicture> pictures;
+  while (auto picture = reader.pop()) pictures.push_back(std::move(*picture));
+  return pictures;
+}
 
 std::optional<std::string> named(const char* tool) {
   return tool == nullptr ? std::nullopt : std::optional<std::string>(tool);
@@ -32,20 +38,25 @@ void bind_h264(nb::module_& m) {
   nb::class_<h264::Reader>(m, "H264Reader")
       .def(
           "__init__",
-          [](h264::Reader* self, const nb::bytes& extradata, bool residual, bool intra_residual) {
-            new (self) h264::Reader(bytes_of(extradata), wish(residual, intra_residual));
+          [](h264::Reader* self, const nb::bytes& extradata, bool residual, bool intra_residual, bool weights) {
+            new (self) h264::Reader(bytes_of(extradata), {residual, intra_residual, weights});
           },
-          nb::arg("extradata"), nb::kw_only(), nb::arg("residual") = false, nb::arg("intra_residual") = false)
+          nb::arg("extradata"), nb::kw_only(), nb::arg("residual") = false, nb::arg("intra_residual") = false,
+          nb::arg("weights") = false)
       .def(
           "feed",
           [](h264::Reader& self, const nb::bytes& packet, std::int64_t number, bool displayed) {
             const auto data = bytes_of(packet);
             const nb::gil_scoped_release unlocked;
             self.feed(data, number, displayed);
+            return pop_all(self);
           },
           nb::arg("packet"), nb::arg("number"), nb::arg("displayed") = true)
-      .def("finish", &h264::Reader::finish, nb::call_guard<nb::gil_scoped_release>())
-      .def("pop", &h264::Reader::pop);
+      .def("finish", [](h264::Reader& self) {
+        const nb::gil_scoped_release unlocked;
+        self.finish();
+        return pop_all(self);
+      });
 
   nb::class_<h264::Scanner>(m, "H264Scanner")
       .def(

@@ -51,6 +51,10 @@ struct CodedPicture {
   std::vector<std::int8_t> ref;
   std::vector<PictureId> references;
 
+  // Sample prediction weights, empty unless asked for: [8x8 row][8x8 column][list][Y, Cb, Cr][weight, offset, log2
+  // denominator], for the formulas of H.264 clause 8.4.2.3.2; default prediction has weight 1, offset 0, denominator 0.
+  std::vector<std::int16_t> weights;
+
   // [row][column] of macroblocks.
   std::vector<std::uint8_t> macroblock_class;
   std::vector<std::int8_t> qp;

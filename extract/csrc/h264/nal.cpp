@@ -26,6 +26,14 @@ NalSplitter::NalSplitter(std::span<const std::uint8_t> packet, int length_size)
   if (length_size_ == 0) position_ = find_start_code(packet_, 0);
 }
 
+bool NalSplitter::sound(std::span<const std::uint8_t> packet, int length_size) {
+  if (length_size == 0) return true;
+  NalSplitter splitter(packet, length_size);
+  while (splitter.next()) {
+  }
+  return !splitter.damaged_;
+}
+
 std::optional<std::span<const std::uint8_t>> NalSplitter::next() {
   return length_size_ == 0 ? next_annex_b() : next_avcc();
 }
@@ -42,10 +50,7 @@ std::optional<std::span<const std::uint8_t>> NalSplitter::next_annex_b() {
 
 std::optional<std::span<const std::uint8_t>> NalSplitter::next_avcc() {
   const auto field = static_cast<std::size_t>(length_size_);
-  if (position_ + field > packet_.size()) {
-    damaged_ |= position_ != packet_.size();
-    return std::nullopt;
-  }
+  if (position_ + field > packet_.size()) return std::nullopt;
   std::size_t length = 0;
   for (std::size_t i = 0; i < field; ++i) length = length << 8 | packet_[position_ + i];
   position_ += field;

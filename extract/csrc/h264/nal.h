@@ -30,8 +30,8 @@ class NalSplitter {
   NalSplitter(std::span<const std::uint8_t> packet, int length_size);
   // The next unit with its header byte and without start code; nothing at the end.
   std::optional<std::span<const std::uint8_t>> next();
-  // A length field pointed past the packet.
-  [[nodiscard]] bool damaged() const { return damaged_; }
+  // Whether no length field points past the packet; libavcodec drops packets in which one does.
+  static bool sound(std::span<const std::uint8_t> packet, int length_size);
 
  private:
   std::optional<std::span<const std::uint8_t>> next_annex_b();

@@ -59,11 +59,24 @@ void Picture::export_motion() {
       }
     }
   }
+  // A missing macroblock may have had motion, except in an I picture. Its place in `references` is no picture's.
+  const std::size_t num_unknown = coded.type == 'I' ? 0 : coded.type == 'B' ? 2 : 1;
+  const std::int8_t unknown = position_of(coded.references, kNoPicture);
+  const auto export_unknown = [&](std::size_t first) {
+    for (std::size_t list = 0; list < num_unknown; ++list) {
+      for (std::size_t y = 0; y < 4; ++y) {
+        std::fill_n(coded.ref.begin() + static_cast<std::ptrdiff_t>(list * cells + first + y * columns * 4), 4, unknown);
+      }
+    }
+  };
   for (std::size_t mb = 0; mb < columns * rows; ++mb) {
     const std::uint16_t slice = slice_of_macroblock[mb];
-    if (slice == kNoSlice) continue;
     const std::size_t row = mb / columns;
     const std::size_t column = mb % columns;
+    if (slice == kNoSlice) {
+      export_unknown(row * columns * 16 + column * 4);
+      continue;
+    }
     for (std::size_t list = 0; list < 2; ++list) {
       for (std::size_t b = 0; b < 4; ++b) {
         const std::int8_t index = ref_index[list][(row * 2 + b / 2) * columns * 2 + column * 2 + b % 2];
@@ -74,6 +87,46 @@ void Picture::export_motion() {
         coded.ref[cell + columns * 4] = coded.ref[cell + columns * 4 + 1] = position;
       }
     }
+  }
+}
+
+namespace {
+
+using Weights = std::array<std::array<std::array<std::int16_t, 3>, 3>, 2>;  // [list][component][weight, offset, log2]
+
+Weights weights_of(const SliceRecord& slice, const std::array<std::int8_t, 2>& ref) {
+  Weights result;
+  for (auto& list : result) list.fill({1, 0, 0});
+  if (slice.weighted_bipred_idc == 1) {
+    for (std::size_t list = 0; list < 2; ++list) {
+      if (ref[list] < 0) continue;
+      const PredictionWeight& w = slice.weights[list][static_cast<std::size_t>(ref[list])];
+      for (std::size_t c = 0; c < 3; ++c) {
+        const unsigned log2 = c == 0 ? slice.luma_log2_denominator : slice.chroma_log2_denominator;
+        result[list][c] = {w.weight[c], w.offset[c], static_cast<std::int16_t>(log2)};
+      }
+    }
+  } else if (!slice.implicit_weights.empty() && ref[0] >= 0 && ref[1] >= 0) {
+    const auto pair = static_cast<std::size_t>(ref[0]) * kMaxReferences + static_cast<std::size_t>(ref[1]);
+    const std::int16_t w1 = slice.implicit_weights[pair];
+    result[0].fill({static_cast<std::int16_t>(64 - w1), 0, 5});
+    result[1].fill({w1, 0, 5});
+  }
+  return result;
+}
+
+}  // namespace
+
+void Picture::export_weights() {
+  const auto stride = static_cast<std::size_t>(coded.macroblock_columns) * 2;
+  const std::size_t cells = ref_index[0].size();
+  coded.weights.resize(cells * 18);
+  for (std::size_t i = 0; i < cells; ++i) {
+    const std::uint16_t slice = slice_of_macroblock[i / stride / 2 * (stride / 2) + i % stride / 2];
+    const std::array<std::int8_t, 2> ref = {ref_index[0][i], ref_index[1][i]};
+    const Weights weights = slice == kNoSlice ? Weights{} : weights_of(slices[slice], ref);
+    static_assert(sizeof(Weights) == 18 * sizeof(std::int16_t));
+    std::memcpy(coded.weights.data() + i * 18, &weights, sizeof weights);
   }
 }
 

@@ -57,6 +57,7 @@ struct Picture {
   std::vector<std::uint16_t> slice_of_macroblock;  // index into `slices`, kNoSlice where missing
   std::vector<SliceRecord> slices;
 
+  // With its first slice known, before anything is read into it.
   void allocate(int columns, int rows) {
     const auto n = static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows);
     coded.macroblock_columns = columns;
@@ -75,6 +76,8 @@ struct Picture {
   bool clear_missing();
   // Fills coded.mv, coded.ref and coded.references from the motion above.
   void export_motion();
+  // Fills coded.weights.
+  void export_weights();
 };
 
 using PicturePointer = std::shared_ptr<Picture>;

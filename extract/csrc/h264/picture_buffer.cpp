@@ -45,6 +45,7 @@ void PictureBuffer::show_first() {
   const PicturePointer picture = *first;
   waiting_.erase(first);
   picture->export_motion();
+  if (weights_) picture->export_weights();
   display_->display(std::move(picture->coded));
 }
 

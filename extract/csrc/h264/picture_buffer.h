@@ -11,7 +11,7 @@ namespace videotx::h264 {
 
 class PictureBuffer {
  public:
-  explicit PictureBuffer(DisplayResolver& display) : display_(&display) {}
+  PictureBuffer(DisplayResolver& display, bool weights) : display_(&display), weights_(weights) {}
 
   [[nodiscard]] const ReferenceList& references() const { return references_; }
   // FrameNumWrap of every short-term reference (clause 8.2.4.1), relative to the picture with this header.
@@ -32,6 +32,7 @@ class PictureBuffer {
   void show_first();
 
   DisplayResolver* display_;
+  bool weights_;
   ReferenceList references_;
   std::vector<PicturePointer> waiting_;  // for display
 };

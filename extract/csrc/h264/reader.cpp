@@ -1,6 +1,7 @@
 #include "h264/reader.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "h264/reference_lists.h"
@@ -25,8 +26,8 @@ bool reads_parameter_set(const NalUnit& nal, ParameterSets& sets) {
   return false;
 }
 
-// recovery_frame_cnt of a recovery point SEI message with the value 0: the stream can be entered here (clause D.1.8).
-bool has_recovery_point(const NalUnit& nal) {
+// recovery_frame_cnt of a recovery point SEI message (clause D.1.8), if there is one.
+std::optional<std::uint32_t> recovery_point(const NalUnit& nal) {
   BitReader bits = nal.bits();
   while (bits.more_rbsp_data()) {
     std::uint32_t type = 0;
@@ -35,10 +36,10 @@ bool has_recovery_point(const NalUnit& nal) {
       std::uint32_t byte = 255;
       while (byte == 255 && !bits.overrun()) *field += byte = bits.read(8);
     }
-    if (type == 6) return sound([&] { bits.check(); }) && bits.ue() == 0;
+    if (type == 6 && !bits.overrun()) return bits.ue_at_most(65535, "recovery_frame_cnt above 65535");
     bits.skip(std::size_t{size} * 8);
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -66,8 +67,8 @@ int read_extradata(std::span<const std::uint8_t> extradata, ParameterSets& sets)
   return (extradata[4] & 3) + 1;
 }
 
-Reader::Reader(std::span<const std::uint8_t> extradata, ResidualWish wish)
-    : wish_(wish), slices_(wish), buffer_(display_) {
+Reader::Reader(std::span<const std::uint8_t> extradata, Wish wish)
+    : wish_(wish), slices_(wish), buffer_(display_, wish.weights) {
   length_size_ = read_extradata(extradata, sets_);
 }
 
@@ -75,11 +76,11 @@ void Reader::feed(std::span<const std::uint8_t> packet, std::int64_t number, boo
   packet_ = number;
   packet_bits_ = static_cast<std::int32_t>(std::min<std::size_t>(packet.size(), 1U << 27) * 8);
   displayed_ = displayed;
+  if (!NalSplitter::sound(packet, length_size_)) return;
   NalSplitter splitter(packet, length_size_);
   while (const auto unit = splitter.next()) {
     if (nal_.assign(*unit)) read_unit(nal_);
   }
-  if (splitter.damaged() && picture_) picture_->coded.damaged = true;
   end_picture();
 }
 
@@ -100,7 +101,9 @@ void Reader::read_unit(const NalUnit& nal) {
     case NalType::kPartitionC:
       throw UnsupportedStream("data partitioning");
     case NalType::kSei:
-      recovery_point_ |= has_recovery_point(nal);
+      sound([&] {
+        if (const auto frames = recovery_point(nal)) recovery_frames_ = frames;
+      });
       break;
     default:
       reads_parameter_set(nal, sets_);
@@ -141,24 +144,34 @@ void Reader::start_picture(const SliceHeader& header) {
   coded.id = next_id_++;
   coded.packet = packet_;
   coded.type = header.is_b() ? 'B' : header.is_intra() ? 'I' : 'P';
-  coded.key = header.idr || (recovery_point_ && header.is_intra());
+  coded.key = header.idr || (recovery_frames_ == 0U && header.is_intra());
   coded.num_bits = packet_bits_;
   coded.chroma_block_width = chroma_width;
   coded.chroma_block_height = chroma_height;
-  recovery_point_ = false;
   picture.allocate(sps.width_in_macroblocks, sps.height_in_macroblocks());
-  if (wish_.inter) {
+  if (wish_.residual) {
     const std::size_t n = coded.macroblock_class.size();
     const auto chroma = static_cast<std::size_t>(chroma_width * chroma_height);
     coded.residual_y.assign(n * 256, 0);
     coded.residual_cb.assign(n * chroma, 0);
     coded.residual_cr.assign(n * chroma, 0);
   }
-  picture.display = displayed_;
   picture.resets_order = header.idr;
   picture.frame_num = header.frame_num;
   order_.assign(header, picture);
+  picture.display = is_entered(header, picture) && displayed_;
+  recovery_frames_.reset();
   buffer_.update_picture_numbers(header);
+}
+
+bool Reader::is_entered(const SliceHeader& header, const Picture& picture) {
+  const std::uint32_t modulo = 1U << header.sps->log2_max_frame_num;
+  if (recovery_frames_) entry_frame_num_ = (header.frame_num + *recovery_frames_) % modulo;
+  // An I picture without SEI message is taken for an entry where nothing better came.
+  const bool unmarked = !entry_order_ && !entry_frame_num_ && header.is_intra();
+  if (header.idr) entry_order_ = std::numeric_limits<std::int32_t>::min();
+  if (!entry_order_ && (unmarked || entry_frame_num_ == header.frame_num)) entry_order_ = picture.order_count();
+  return entry_order_ && picture.order_count() >= *entry_order_;
 }
 
 void Reader::end_picture() {
@@ -168,6 +181,8 @@ void Reader::end_picture() {
   buffer_.store(header_, picture);
   order_.finish(header_, *picture);
   gap_possible_ = true;
+  // Order counts start anew: whatever follows is displayed later.
+  if (entry_order_ && picture->resets_order) entry_order_ = std::numeric_limits<std::int32_t>::min();
   if (header_.nal_ref_idc != 0) previous_ref_frame_num_ = header_.has_marking(5) ? 0 : header_.frame_num;
 }
 

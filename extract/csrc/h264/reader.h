@@ -26,7 +26,7 @@ int read_extradata(std::span<const std::uint8_t> extradata, ParameterSets& sets)
 
 class Reader {
  public:
-  Reader(std::span<const std::uint8_t> extradata, ResidualWish wish);
+  Reader(std::span<const std::uint8_t> extradata, Wish wish);
 
   // One access unit. `number` comes back with its picture; a picture that is not to be `displayed` is read all the same.
   // Throws UnsupportedStream.
@@ -43,10 +43,12 @@ class Reader {
   void fill_gap(const SliceHeader& header);
   PicturePointer inferred_frame(const SliceHeader& header, std::uint32_t frame_num);
   void change_sequence(const SliceHeader& header);
+  // Whether libavcodec would show the picture: not before the first one at which the stream can be entered.
+  bool is_entered(const SliceHeader& header, const Picture& picture);
 
   ParameterSets sets_;
   int length_size_ = 0;
-  ResidualWish wish_;
+  Wish wish_;
   SliceDecoder slices_;
   DisplayResolver display_;
   PictureBuffer buffer_;
@@ -58,12 +60,13 @@ class Reader {
   SliceHeader header_;      // of its first slice
   std::uint32_t previous_ref_frame_num_ = 0;
   bool gap_possible_ = false;  // a picture came before
-  bool recovery_point_ = false;
+  std::optional<std::uint32_t> recovery_frames_;  // recovery_frame_cnt of the SEI message before the picture
+  std::optional<std::uint32_t> entry_frame_num_;  // frame_num at which the pictures become right
+  std::optional<std::int32_t> entry_order_;       // first order count of this sequence that is right
   PictureId next_id_ = 0;
   std::int64_t packet_ = 0;
   std::int32_t packet_bits_ = 0;
   bool displayed_ = true;
-  bool packet_damaged_ = false;
 };
 
 // Looks at parameter sets and slice types alone, to say beforehand what a stream uses that is not read.

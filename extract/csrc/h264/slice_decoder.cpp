@@ -131,9 +131,9 @@ void SliceDecoder::begin(const SliceHeader& header, Picture& picture, std::array
   slice_.rows = header.sps->height_in_macroblocks();
   slice_.above.resize(static_cast<std::size_t>(slice_.columns));
   slice_.qp = header.qp;
-  slice_.store_inter_residual = wish_.inter;
-  slice_.store_intra_residual = wish_.inter && wish_.intra;
-  if (wish_.inter && scale_owner_ != header.pps) {
+  slice_.store_inter_residual = wish_.residual;
+  slice_.store_intra_residual = wish_.residual && wish_.intra_residual;
+  if (wish_.residual && scale_owner_ != header.pps) {
     scale_ = std::make_unique<LevelScale>(header.pps->scaling);
     scale_owner_ = header.pps;
   }

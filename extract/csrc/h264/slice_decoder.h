@@ -9,14 +9,16 @@
 
 namespace videotx::h264 {
 
-struct ResidualWish {
-  bool inter = false;
-  bool intra = false;  // of intra macroblocks too; meant for checking the reader
+// What is wanted besides motion.
+struct Wish {
+  bool residual = false;
+  bool intra_residual = false;  // of intra macroblocks too; it and the weights serve to check the reader
+  bool weights = false;
 };
 
 class SliceDecoder {
  public:
-  explicit SliceDecoder(ResidualWish wish) : wish_(wish) {}
+  explicit SliceDecoder(Wish wish) : wish_(wish) {}
 
   // `bits` stands at slice_data(). Throws DamagedData; what was read until then stays in the picture.
   void decode(const BitReader& bits, const SliceHeader& header, const std::shared_ptr<Picture>& picture,
@@ -25,7 +27,7 @@ class SliceDecoder {
  private:
   void begin(const SliceHeader& header, Picture& picture, std::array<ReferenceList, 2> lists);
 
-  ResidualWish wish_;
+  Wish wish_;
   Slice slice_;
   DirectPrediction direct_;
   std::shared_ptr<const PictureParameterSet> scale_owner_;
