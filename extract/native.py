@@ -1,7 +1,7 @@
 """The native reader: what the encoder wrote, read out of the entropy-coded stream without reconstructing a sample.
 
-Motion vectors come with their true references, quantisers and the coded residual with them, exact to the bit. Pixels are
-decoded beside, by libavcodec from the same packets, only where they are asked for; each decoded picture carries the
+Motion vectors come with their true references, with quantisers and with the coded residual, exact to the bit. Pixels
+are decoded beside, by libavcodec from the same packets, only where they are asked for; each decoded picture carries the
 number of its packet, and so does each native one.
 """
 
