@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from videotx.extract import _native
 from videotx.extract.clock import DisplayClock
-from videotx.extract.decoder_log import captured_errors
+from videotx.extract.decoder_log import ErrorCapture
 from videotx.extract.errors import NoFramesError, ReaderMismatchError
 from videotx.extract.frame import CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
@@ -48,7 +48,7 @@ def why_not_native(source: VideoSource) -> str | None:
         return source.info.codec
     scanner = _native.H264Scanner(source.stream.codec_context.extradata or b"")
     try:
-        with av.open(source.path, metadata_errors="replace") as container, captured_errors():
+        with av.open(source.path, metadata_errors="replace") as container, ErrorCapture():
             for packet in container.demux(container.streams[source.stream.index]):
                 if (tool := scanner.feed(bytes(packet))) is not None:
                     return tool
@@ -258,7 +258,7 @@ class _PixelDecoder:
 
     def _decode(self, packet: Packet[VideoStream] | None) -> None:
         try:
-            with captured_errors():
+            with ErrorCapture():
                 self._decoded.extend(self._context.decode(packet))
         except av.error.FFmpegError as error:
             self._source.warnings.append(f"libavcodec could not decode a packet: {error.strerror}")

@@ -86,10 +86,8 @@ def _choose_reader(
     gap = None
     wants_native = reader == "native" or (reader == "auto" and streams != {"rgb"})
     if wants_native:
-        if "residual" in streams and residual != "coded":
-            gap = f"the {residual} residual"
-        else:
-            gap = why_not_native(source)
+        other_residual = "residual" in streams and residual != "coded"
+        gap = f"the {residual} residual" if other_residual else why_not_native(source)
         if gap is None:
             return NativeReader(source, streams, block)
         if reader == "native":
