@@ -64,7 +64,9 @@ SOURCE_OPTIONS = _options(
     click.option("--exclude", multiple=True, metavar="GLOB", help="No paths that match; may be repeated."),
 )
 RECIPE_OPTIONS = _options(
-    click.option("--streams", default="motion,qp,rgb", show_default=True, help="What to store, separated by commas."),
+    click.option(
+        "--streams", default="motion,qp,residual,rgb", show_default=True, help="What to store, separated by commas."
+    ),
     click.option(
         "--short-side",
         metavar="N|native",

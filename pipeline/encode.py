@@ -130,6 +130,8 @@ def encode_frame(array: FrameArray, frame: CodedFrame) -> bytes:
             return array.encode(_present(frame, "motion", frame.motion).ref)
         case "qp":
             return array.encode(_present(frame, "qp", frame.qp))
+        case "residual":
+            return _encode_residual(array, frame)
         case _:
             return _encode_rgb(array, frame)
 
@@ -140,6 +142,14 @@ def _encode_rgb(array: FrameArray, frame: CodedFrame) -> bytes:
     if isinstance(array.frames, JpegFrames):
         return array.frames.encode_planes(*picture.jpeg_planes(width, height))
     return array.encode(picture.rgb(width, height))
+
+
+def _encode_residual(array: FrameArray, frame: CodedFrame) -> bytes:
+    residual = _present(frame, "residual", frame.residual)
+    height, width, _ = array.shape
+    if isinstance(array.frames, JpegFrames):
+        return array.frames.encode_planes(*residual.jpeg_planes(width, height))
+    return array.encode(residual.rgb(width, height))
 
 
 def _present(frame: CodedFrame, stream: str, value: T | None) -> T:

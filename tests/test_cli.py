@@ -17,8 +17,6 @@ from videotx.cli import main
 from videotx.extract.reader import open_video
 from videotx.pipeline.demo_data import make_demo_set
 
-STREAMS = ("--streams", "motion,qp,rgb")
-
 
 def videotx(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -37,7 +35,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shards(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("shards") / "shards.zarr"
-    result = videotx("extract", "--src", clips, "--out", out, *STREAMS, "--videos-per-shard", 4, "--executor", "inline")
+    result = videotx("extract", "--src", clips, "--out", out, "--videos-per-shard", 4, "--executor", "inline")
     assert result.exit_code == 0, result.output
     assert "10 of 12 videos, 60 frames" in result.output
     return out
@@ -45,7 +43,7 @@ def shards(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_dask_workers_write_the_same_bytes(clips: Path, shards: Path, tmp_path: Path) -> None:
     out = tmp_path / "dask.zarr"
-    result = videotx("extract", "--src", clips, "--out", out, *STREAMS, "--videos-per-shard", 4, "--workers", 2)
+    result = videotx("extract", "--src", clips, "--out", out, "--videos-per-shard", 4, "--workers", 2)
     assert result.exit_code == 0, result.output
     files = sorted(p.relative_to(shards) for p in shards.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(out) for p in out.rglob("*") if p.is_file())
@@ -59,13 +57,19 @@ def test_stored_frames_are_those_of_the_file(clips: Path, shards: Path) -> None:
     path = "right/00002.mp4"
     row = list(videos["path"]).index(path)
     shard, first = root[f"{videos['shard'][row]:06d}"], videos["first_frame"][row]
-    with open_video(clips / path, streams={"motion", "qp", "rgb"}) as reader:
+    kind = str(videos["residual_kind"][row])
+    everything = {"motion", "qp", "residual", "rgb"}
+    with open_video(clips / path, streams=everything, residual=kind) as reader:  # type: ignore[arg-type]
         for number, frame in enumerate(reader, start=int(first)):
             assert frame.motion is not None
             np.testing.assert_array_equal(shard["motion"][number], frame.motion.mv)
             np.testing.assert_array_equal(shard["ref"][number], frame.motion.ref)
             np.testing.assert_array_equal(shard["qp"][number], frame.qp)
             assert np.abs(shard["rgb"][number].astype(int) - frame.rgb).mean() < 4
+            assert frame.residual is not None
+            assert shard["residual"].attrs["residual_kind"] == kind
+            stored = shard["residual"][number].astype(int) * 2 - 256
+            assert np.abs(stored - frame.residual.rgb()).mean() < 4
             assert shard["frames/picture_type"][number] == frame.picture_type
             assert shard["frames/pts_seconds"][number] == frame.seconds
 
@@ -122,7 +126,7 @@ def test_verify_finds_damage(shards: Path, tmp_path: Path, damage: str, expected
 
 
 def test_another_recipe_is_a_usage_error(clips: Path, shards: Path) -> None:
-    result = videotx("extract", "--src", clips, "--out", shards, *STREAMS, "--quality", 50, "--executor", "inline")
+    result = videotx("extract", "--src", clips, "--out", shards, "--quality", 50, "--executor", "inline")
     assert result.exit_code == 2
     assert "quality: 90 there, 50 asked for" in result.output
     assert "videos_per_shard: 4 there, 128 asked for" in result.output
@@ -130,7 +134,7 @@ def test_another_recipe_is_a_usage_error(clips: Path, shards: Path) -> None:
 
 def test_a_dry_run_writes_nothing(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zarr"
-    result = videotx("extract", "--src", clips, "--out", out, *STREAMS, "--dry-run")
+    result = videotx("extract", "--src", clips, "--out", out, "--dry-run")
     assert result.exit_code == 0, result.output
     assert "videos      12, 2 with unreadable headers" in result.output
     assert "frames      about 60" in result.output
@@ -140,7 +144,7 @@ def test_a_dry_run_writes_nothing(clips: Path, tmp_path: Path) -> None:
 
 def test_a_planned_output_is_written_by_shares(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.zarr"
-    common = ("--src", clips, "--out", out, *STREAMS, "--videos-per-shard", 4, "--executor", "inline")
+    common = ("--src", clips, "--out", out, "--videos-per-shard", 4, "--executor", "inline")
     assert "12 videos planned, 3 shards to write" in videotx("plan", *common).output
     assert videotx("finalise", out).exit_code == 1
     assert videotx("extract", *common, "--shards", "1/2").exit_code == 0
@@ -150,7 +154,7 @@ def test_a_planned_output_is_written_by_shares(clips: Path, tmp_path: Path) -> N
 
 
 def test_exit_code_1_when_nothing_could_be_extracted_or_strict(clips: Path, tmp_path: Path) -> None:
-    run = ("extract", "--src", clips, *STREAMS, "--executor", "inline")
+    run = ("extract", "--src", clips, "--executor", "inline")
     nothing = videotx(*run, "--out", tmp_path / "a", "--include", "*/text.mp4")
     assert nothing.exit_code == 1
     assert "failed: 1 not_a_video" in nothing.output
