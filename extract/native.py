@@ -8,9 +8,10 @@ number of its packet, and so does each native one.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from types import TracebackType
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, cast
 
 import av
 import av.error
@@ -23,38 +24,67 @@ from av.video.stream import VideoStream
 from videotx.extract import _native
 from videotx.extract.clock import DisplayClock
 from videotx.extract.decoder_log import ErrorCapture
-from videotx.extract.errors import NoFramesError, ReaderMismatchError
+from videotx.extract.errors import NoFramesError, ReaderMismatchError, UnsupportedCodecError
 from videotx.extract.frame import CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
 from videotx.extract.residual import Residual, ResidualKind
 from videotx.extract.source import VideoSource
 
+# What the native readers raise, and nothing else, where a stream turns to a tool that they do not read.
+_UNSUPPORTED: Final = (_native.UnsupportedH264Error, RuntimeError)
 
-class _Parser(Protocol):
-    """What the native readers of both codecs offer: packets in, pictures in display order out."""
 
-    def feed(self, packet: bytes, number: int, displayed: bool = True) -> list[_native.CodedPicture]: ...
+# Far more than the pictures that wait in any decoder at once.
+_NUM_REMEMBERED: Final = 256
 
-    def finish(self) -> list[_native.CodedPicture]: ...
+_Parser = _native.H264Reader | _native.Mpeg4Reader
+
+
+class _PacketFacts(NamedTuple):
+    pts: int | None
+    num_bytes: int
 
 
 def why_not_native(source: VideoSource) -> str | None:
     """What of the file the native reader does not cover, None where it covers all of it.
 
-    Looks at the parameter sets and slice headers of the whole stream, in a container of its own.
+    Looks at headers in a container of its own: for H.264 at the parameter sets and slice headers of the whole stream,
+    for MPEG-4 Part 2 at the video object layer before the first picture.
     """
-    if source.info.codec != "h264":
+    gap: Callable[[bytes], str | None]
+    if source.info.codec == "h264":
+        gap = _native.H264Scanner(source.stream.codec_context.extradata or b"").feed
+    elif source.info.codec == "mpeg4":
+        gap = partial(_mpeg4_gap, _parser(source, residual=False))
+    else:
         return source.info.codec
-    scanner = _native.H264Scanner(source.stream.codec_context.extradata or b"")
     try:
         with av.open(source.path, metadata_errors="replace") as container, ErrorCapture():
             for packet in container.demux(container.streams[source.stream.index]):
-                if (tool := scanner.feed(bytes(packet))) is not None:
-                    return tool
+                if source.info.codec == "mpeg4" and packet.is_discard:
+                    return "MPEG-4 pictures that an edit list hides"
+                if (tool := gap(bytes(packet))) is not None:
+                    return tool or None
     except av.error.FFmpegError:
         return None  # damaged from here on; what was seen is covered
     return None
+
+
+def _mpeg4_gap(parser: _Parser, packet: bytes) -> str | None:
+    """What the layer before the first picture uses that is not covered, "" where a picture came, None for "look on"."""
+    try:
+        return "" if parser.feed(packet, 0) else None
+    except _UNSUPPORTED as error:
+        return str(error)
+
+
+def _parser(source: VideoSource, residual: bool) -> _Parser:
+    context = source.stream.codec_context
+    extradata = bytes(context.extradata or b"")
+    if source.info.codec == "h264":
+        return _native.H264Reader(extradata, residual=residual)
+    return _native.Mpeg4Reader(extradata, int.from_bytes(context.codec_tag.encode("latin1"), "little"), residual)
 
 
 class NativeReader:
@@ -67,12 +97,10 @@ class NativeReader:
         self._streams = streams
         self._block = block
         self._info = source.info
-        self._parser: _Parser = _native.H264Reader(
-            source.stream.codec_context.extradata or b"", residual="residual" in streams
-        )
+        self._parser = _parser(source, residual="residual" in streams)
         self._pixels = _PixelDecoder(source) if "rgb" in streams else None
         self._clock = DisplayClock(self._info.time_base, self._info.fps)
-        self._facts: dict[int, tuple[int | None, int]] = {}  # pts and bytes by number of packet
+        self._facts: dict[int, _PacketFacts] = {}  # by number of packet
         self._held: deque[_native.CodedPicture] = deque()  # displayed, waiting for their time or their pixels
         self._num_announced = 0
         self._num_displayed = 0
@@ -115,8 +143,9 @@ class NativeReader:
     def _read(self) -> Generator[CodedFrame, None, None]:
         for number, packet in enumerate(self._source.packets()):
             data = bytes(packet)
-            self._facts[number] = (packet.pts, len(data))
-            self._hold(self._parser.feed(data, number, not packet.is_discard))
+            self._facts[number] = _PacketFacts(packet.pts, len(data))
+            self._facts.pop(number - _NUM_REMEMBERED, None)
+            self._hold(self._parse(data, number, not packet.is_discard))
             if self._pixels is not None:
                 self._pixels.decode(packet, number)
             yield from self._ready(final=False)
@@ -128,6 +157,16 @@ class NativeReader:
             self._pixels.drain()
         yield from self._ready(final=True)
         self._finish()
+
+    def _parse(self, data: bytes, number: int, displayed: bool) -> list[_native.CodedPicture]:
+        try:
+            if isinstance(self._parser, _native.H264Reader):
+                return self._parser.feed(data, number, displayed)
+            return self._parser.feed(data, number)
+        except _UNSUPPORTED as error:
+            raise UnsupportedCodecError(
+                self._source.path, f"packet {number}: the native reader does not cover {error}"
+            ) from error
 
     def _hold(self, pictures: list[_native.CodedPicture]) -> None:
         for picture in pictures:
@@ -143,7 +182,7 @@ class NativeReader:
                 )
                 return
             self._num_announced += 1
-            self._clock.announce(self._facts[picture.packet][0])
+            self._clock.announce(self._facts[picture.packet].pts)
             self._held.append(picture)
 
     def _ready(self, final: bool) -> Iterator[CodedFrame]:
@@ -162,7 +201,7 @@ class NativeReader:
             yield self._build(self._held.popleft(), pixels)
 
     def _build(self, coded: _native.CodedPicture, pixels: Picture | None) -> CodedFrame:
-        _, num_bytes = self._facts.pop(coded.packet)
+        num_bytes = self._facts[coded.packet].num_bytes
         pts, seconds = self._clock.next()
         index = self._num_displayed
         self._num_displayed += 1
