@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -170,29 +172,37 @@ def _video_row(shard: int, number: int, first: int, count: int, error: str = "")
     }  # fmt: skip
 
 
-@pytest.fixture
-def make_shards(tmp_path: Path) -> Callable[..., Path]:
-    """Two shards, five videos of 120 x 100 and one that failed, written by the store's own writer."""
+@pytest.fixture(scope="session")
+def _shards_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], Path]:
+    """Writes each kind of output once; tests copy it."""
 
-    def make(residual: str = "jpeg", finalised: bool = True, counts: tuple[int, ...] = (20, 9, 70, 33, 25)) -> Path:
-        root = tmp_path / "shards"
-        root.mkdir()
+    @cache
+    def write(residual: str, finalised: bool) -> Path:
+        root = tmp_path_factory.mktemp("shards")
         attributes = {"format": FORMAT, "version": VERSION, "class_names": ["x", "y", "z"], "recipe": {"block": 8}}
         write_json(root / "zarr.json", group_metadata(attributes))
         random = np.random.default_rng(7)
-        stored = [(0, counts[:3]), (1, counts[3:])]
         rows: list[dict[str, Any]] = []
-        for shard, shard_counts in stored:
-            first = sum(len(c) for s, c in stored if s < shard)
-            starts = np.concatenate([[0], np.cumsum(shard_counts)])[:-1]
-            mine = [_video_row(shard, first + i, int(starts[i]), n) for i, n in enumerate(shard_counts)]
+        for shard, counts in enumerate([(20, 9, 70), (33, 25)]):
+            starts = np.concatenate([[0], np.cumsum(counts)])
+            mine = [_video_row(shard, 3 * shard + i, int(starts[i]), count) for i, count in enumerate(counts)]
             if shard == 0:
                 mine.append(_video_row(shard, 9, 0, 0, error="truncated"))
             rows += mine
-            _write_shard(root / f"{shard:06d}", mine, sum(shard_counts), residual, random)
+            _write_shard(root / f"{shard:06d}", mine, sum(counts), residual, random)
         if finalised:
             write_table(root / "videos", VIDEO_COLUMNS, rows)
         return root
+
+    return write
+
+
+@pytest.fixture
+def make_shards(tmp_path: Path, _shards_once: Callable[[str, bool], Path]) -> Callable[..., Path]:
+    """Two shards, five videos of 120 x 100 and one that failed, written by the store's own writer."""
+
+    def make(residual: str = "jpeg", finalised: bool = True) -> Path:
+        return Path(shutil.copytree(_shards_once(residual, finalised), tmp_path / "shards"))
 
     return make
 

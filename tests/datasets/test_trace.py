@@ -177,8 +177,8 @@ def test_shapes_that_do_not_belong_together_are_refused() -> None:
         trace(mv, ref, [0, 4], Window.whole(128, 128), patch=16)
     with pytest.raises(ValueError, match="do not tile"):
         trace(mv, ref, [0, 1], Window.whole(128, 128), patch=17)
+    short = ResidualPictures(np.zeros((3, 128, 128, 3), np.uint8))
     with pytest.raises(ValueError, match="expected residual of frames 0 to 3"):
-        short = ResidualPictures(np.zeros((3, 128, 128, 3), np.uint8))
         trace(mv, ref, [0, 3], Window.whole(128, 128), patch=16, residual=short)
 
 
