@@ -129,7 +129,9 @@ def test_pixels_are_those_of_the_same_picture(name: str, shared_videos: Path) ->
         for frame, expected in zip(frames, decoded, strict=True):
             assert frame.picture is not None
             np.testing.assert_array_equal(frame.picture.frame.to_ndarray(), expected)
-            assert frame.motion is not None and frame.qp is not None and frame.residual is not None
+            assert frame.motion is not None
+            assert frame.qp is not None
+            assert frame.residual is not None
             assert frame.motion.ref.shape == (2, -(-video.info.height // 8), -(-video.info.width // 8))
             assert frame.qp.shape == (-(-video.info.height // 16), -(-video.info.width // 16))
             assert frame.residual.y.shape == (video.info.height, video.info.width)
@@ -143,7 +145,8 @@ def test_finer_grid_holds_the_coarser_one(shared_videos: Path) -> None:
     path = shared_videos / "h264_features" / "x264_odd_crop_178x142.mp4"
     with open_video(path, block=4) as fine, open_video(path, block=8) as coarse:
         for a, b in zip(fine, coarse, strict=True):
-            assert a.motion is not None and b.motion is not None
+            assert a.motion is not None
+            assert b.motion is not None
             assert a.motion.ref.shape == (2, -(-142 // 4), -(-178 // 4))
             np.testing.assert_array_equal(a.motion.mv[:, ::2, ::2], b.motion.mv)
             np.testing.assert_array_equal(a.motion.ref[:, ::2, ::2], b.motion.ref)
@@ -156,7 +159,7 @@ def test_what_is_not_covered_falls_back_and_says_why(shared_videos: Path) -> Non
         assert any("MBAFF" in warning for warning in video.warnings)
     with pytest.raises(UnsupportedCodecError, match="MBAFF"):
         open_video(path, reader="native")
-    with pytest.raises(UnsupportedCodecError, match="coded residual needs the native reader.*MBAFF"):
+    with pytest.raises(UnsupportedCodecError, match=r"coded residual needs the native reader.*MBAFF"):
         open_video(path, streams={"residual"})
 
 
