@@ -26,7 +26,7 @@ def videotx(*arguments: object) -> Result:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four clips of four classes, one file that is no video, one that is empty."""
     folder = tmp_path_factory.mktemp("clips") / "videos"
-    make_demo_set(folder, num_clips=10, num_frames=6, width=80, height=64)
+    make_demo_set(folder, num_clips=10, num_frames=6, width=84, height=60)  # cropped to that by the codecs
     (folder / "down" / "empty.mp4").write_bytes(b"")
     (folder / "left" / "text.mp4").write_text("no video", encoding="utf-8")
     return folder
