@@ -110,10 +110,14 @@ bool VopReader::seek_resync_marker() {
 
 // Behind a resync marker: the header of its packet.
 bool VopReader::enter_packet() {
-  const int number = read_video_packet_header(bits_, vol_, encoder_, vop_, quantiser_);
+  Vop vop = vop_;
+  int quantiser = quantiser_;
+  const int number = read_video_packet_header(bits_, vol_, encoder_, vop, quantiser);
   // Macroblocks of a B-VOP may take no bits at all: going back to them could be repeated without end.
   if (number < 0 || (number < next_ && vop_.type == VopType::kB)) return false;
   if (number != next_) picture_.damaged = true;
+  vop_ = vop;
+  quantiser_ = quantiser;
   next_ = number;
   return true;
 }
