@@ -196,7 +196,7 @@ def test_ranks_share_the_epoch(views_set: ClipDataset, world_size: int, drop_las
     ranks = [sampler_for(views_set, rank, world_size, drop_last=drop_last) for rank in range(world_size)]
     numbers = [[index.number for index in rank] for rank in ranks]
     assert {len(n) for n in numbers} == {len(rank) for rank in ranks}
-    every = sorted(sum(numbers, []))
+    every = sorted(number for rank in numbers for number in rank)
     if drop_last:
         assert len(set(every)) == len(every) == 25 // world_size * world_size
     else:
