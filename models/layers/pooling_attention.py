@@ -53,12 +53,21 @@ class TokenPool(nn.Module):
     def forward(self, x: Tensor, grid: Grid) -> tuple[Tensor, Grid]:
         """Tokens (b, heads, num_prefix + t h w, d) to those of the pooled grid, and that grid."""
         heads = x.shape[1]
-        prefix, places = x[:, :, : self.num_prefix], x[:, :, self.num_prefix :]
-        places = places.flatten(0, 1).transpose(1, 2).unflatten(2, grid)  # (b heads) d t h w
-        places = self.pool(places)
+        tokens = x.transpose(1, 2)  # b n heads d
+        prefix, places = tokens[:, : self.num_prefix], tokens[:, self.num_prefix :]
+        # Channels last, the heads' side by side: as the tokens lie in memory. Moving them costs more than pooling them.
+        places = self._pool(places.flatten(2).unflatten(1, grid).permute(0, 4, 1, 2, 3), heads)  # b (heads d) t h w
         pooled = (places.shape[2], places.shape[3], places.shape[4])
-        places = places.flatten(2).transpose(1, 2).unflatten(0, (-1, heads))  # b heads n d
-        return self.norm(torch.cat([prefix, places], dim=2) if self.num_prefix else places), pooled
+        places = places.permute(0, 2, 3, 4, 1).flatten(1, 3).unflatten(2, (heads, -1))  # b n heads d
+        tokens = self.norm(torch.cat([prefix, places], dim=1) if self.num_prefix else places)
+        return tokens.transpose(1, 2), pooled
+
+    def _pool(self, places: Tensor, heads: int) -> Tensor:
+        if not isinstance(self.pool, nn.Conv3d):
+            out: Tensor = self.pool(places)
+            return out
+        conv, weight = self.pool, self.pool.weight.repeat(heads, 1, 1, 1, 1)
+        return F.conv3d(places, weight, None, conv.stride, conv.padding, groups=weight.shape[0])
 
 
 class RelativePositions(ResizableTable):
