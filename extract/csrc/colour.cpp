@@ -9,79 +9,97 @@
 namespace videotx {
 namespace {
 
-// The input samples that make one output sample, and their weights.
-struct Taps {
-  int first = 0;
+// A triangle filter between sample centres. When shrinking it widens to cover every input sample; weights sum to one.
+// Tap t of output i weighs input first[i] + t by weights[t * size + i]; every output has the same number of taps.
+struct Filter {
+  std::size_t num_taps = 0;
+  std::vector<std::size_t> first;
   std::vector<float> weights;
 };
 
-// Triangle filter between sample centres. When shrinking it widens to cover every input sample; weights sum to one.
-std::vector<Taps> triangle_taps(int from, int to) {
+Filter triangle_filter(int from, int to) {
   const double ratio = static_cast<double>(from) / to;
   const double support = std::max(1.0, ratio);
-  std::vector<Taps> all(static_cast<std::size_t>(to));
+  const auto size = static_cast<std::size_t>(to);
+  Filter filter;
+  // As many whole numbers as an open interval of the filter's width can hold.
+  filter.num_taps = std::min(static_cast<std::size_t>(from), static_cast<std::size_t>(std::ceil(2 * support)));
+  filter.weights.assign(filter.num_taps * size, 0.0F);
   for (int i = 0; i < to; ++i) {
     const double centre = (i + 0.5) * ratio - 0.5;
-    const int first = std::max(0, static_cast<int>(std::ceil(centre - support)));
-    const int last = std::min(from - 1, static_cast<int>(std::floor(centre + support)));
-    Taps& taps = all[static_cast<std::size_t>(i)];
-    taps.first = first;
+    const int last_start = from - static_cast<int>(filter.num_taps);
+    const int first = std::clamp(static_cast<int>(std::floor(centre - support)) + 1, 0, last_start);
+    filter.first.push_back(static_cast<std::size_t>(first));
     double sum = 0;
-    for (int j = first; j <= last; ++j) {
-      const double weight = std::max(0.0, 1.0 - std::abs(j - centre) / support);
-      taps.weights.push_back(static_cast<float>(weight));
-      sum += weight;
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t t = 0; t < filter.num_taps; ++t) {
+        const double weight = std::max(0.0, 1.0 - std::abs(first + static_cast<double>(t) - centre) / support);
+        if (pass == 0) {
+          sum += weight;
+        } else {
+          filter.weights[t * size + static_cast<std::size_t>(i)] = static_cast<float>(weight / sum);
+        }
+      }
     }
-    for (float& weight : taps.weights) weight = static_cast<float>(weight / sum);
   }
-  return all;
+  return filter;
 }
 
 // One plane at the target size, a row at a time: the vertical filter runs over whole rows, the horizontal one over its
-// result.
+// result. Most rows of a residual are zero, and cost next to nothing.
 class ScaledPlane {
  public:
   ScaledPlane(const SignedPlane& plane, int width, int height)
-      : plane_(plane), same_width_(plane.width == width), columns_(static_cast<std::size_t>(plane.width)),
-        row_(static_cast<std::size_t>(width)) {
+      : plane_(plane), same_width_(plane.width == width), height_(static_cast<std::size_t>(height)),
+        columns_(static_cast<std::size_t>(plane.width)), row_(static_cast<std::size_t>(width)) {
     if (plane.samples.empty()) return;
-    horizontal_ = triangle_taps(plane.width, width);
-    vertical_ = triangle_taps(plane.height, height);
+    horizontal_ = triangle_filter(plane.width, width);
+    vertical_ = triangle_filter(plane.height, height);
   }
 
-  const std::vector<float>& row(int y) {
-    if (plane_.samples.empty()) return row_;
-    std::fill(columns_.begin(), columns_.end(), 0.0F);
-    const Taps& taps = vertical_[static_cast<std::size_t>(y)];
-    for (std::size_t t = 0; t < taps.weights.size(); ++t) {
-      const auto line = plane_.samples.subspan((static_cast<std::size_t>(taps.first) + t) * columns_.size(), columns_.size());
-      const float weight = taps.weights[t];
-      for (std::size_t x = 0; x < columns_.size(); ++x) columns_[x] += weight * static_cast<float>(line[x]);
-    }
+  // The row, or an empty span where it is zero.
+  std::span<const float> row(int y) {
+    if (plane_.samples.empty() || !filter_columns(static_cast<std::size_t>(y))) return {};
     if (same_width_) return columns_;
-    for (std::size_t x = 0; x < row_.size(); ++x) {
-      const Taps& across = horizontal_[x];
-      float sum = 0;
-      for (std::size_t t = 0; t < across.weights.size(); ++t) {
-        sum += across.weights[t] * columns_[static_cast<std::size_t>(across.first) + t];
-      }
-      row_[x] = sum;
+    std::fill(row_.begin(), row_.end(), 0.0F);
+    for (std::size_t t = 0; t < horizontal_.num_taps; ++t) {
+      const float* weights = horizontal_.weights.data() + t * row_.size();
+      for (std::size_t x = 0; x < row_.size(); ++x) row_[x] += weights[x] * columns_[horizontal_.first[x] + t];
     }
     return row_;
   }
 
  private:
+  bool filter_columns(std::size_t y) {
+    bool any = false;
+    for (std::size_t t = 0; t < vertical_.num_taps; ++t) {
+      const float weight = vertical_.weights[t * height_ + y];
+      if (weight == 0.0F) continue;
+      const auto line = plane_.samples.subspan((vertical_.first[y] + t) * columns_.size(), columns_.size());
+      unsigned bits = 0;
+      for (const std::int16_t sample : line) bits |= static_cast<std::uint16_t>(sample);
+      if (bits == 0) continue;
+      if (!any) std::fill(columns_.begin(), columns_.end(), 0.0F);
+      any = true;
+      for (std::size_t x = 0; x < columns_.size(); ++x) columns_[x] += weight * static_cast<float>(line[x]);
+    }
+    return any;
+  }
+
   SignedPlane plane_;
   bool same_width_;
-  std::vector<Taps> horizontal_, vertical_;
+  std::size_t height_;
+  Filter horizontal_, vertical_;
   std::vector<float> columns_, row_;
 };
 
+// Adding a positive whole number makes truncation round to the nearest, which compilers vectorise and lrintf they do not.
 template <typename T>
 T rounded(float value) {
-  constexpr auto kLow = static_cast<float>(std::numeric_limits<T>::min());
-  constexpr auto kHigh = static_cast<float>(std::numeric_limits<T>::max());
-  return static_cast<T>(std::lrintf(std::clamp(value, kLow, kHigh)));
+  constexpr int kLow = std::numeric_limits<T>::min();
+  constexpr int kHigh = std::numeric_limits<T>::max();
+  const float clamped = std::clamp(value, static_cast<float>(kLow), static_cast<float>(kHigh));
+  return static_cast<T>(static_cast<int>(clamped + (0.5F - static_cast<float>(kLow))) + kLow);
 }
 
 template <typename T>
@@ -97,19 +115,30 @@ void convert(const std::array<SignedPlane, 3>& planes, int width, int height, co
   }
   std::array<ScaledPlane, 3> scaled = {ScaledPlane(planes[0], width, height), ScaledPlane(planes[1], width, height),
                                        ScaledPlane(planes[2], width, height)};
-  const std::size_t area = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-  const std::size_t pixel_step = layout == Layout::kPlanar ? 1 : 3;
-  const std::size_t channel_step = layout == Layout::kPlanar ? area : 1;
-  std::size_t at = 0;
+  const auto columns = static_cast<std::size_t>(width);
+  const std::size_t area = columns * static_cast<std::size_t>(height);
+  const std::vector<float> zero(columns);
+  std::vector<T> line(columns);
   for (int y = 0; y < height; ++y) {
-    const auto& a = scaled[0].row(y);
-    const auto& b = scaled[1].row(y);
-    const auto& c = scaled[2].row(y);
-    for (std::size_t x = 0; x < static_cast<std::size_t>(width); ++x) {
-      out[at] = rounded<T>(m[0] * a[x] + m[1] * b[x] + m[2] * c[x] + offset);
-      out[at + channel_step] = rounded<T>(m[3] * a[x] + m[4] * b[x] + m[5] * c[x] + offset);
-      out[at + 2 * channel_step] = rounded<T>(m[6] * a[x] + m[7] * b[x] + m[8] * c[x] + offset);
-      at += pixel_step;
+    std::array<std::span<const float>, 3> rows = {scaled[0].row(y), scaled[1].row(y), scaled[2].row(y)};
+    const bool all_zero = rows[0].empty() && rows[1].empty() && rows[2].empty();
+    for (auto& row : rows) {
+      if (row.empty()) row = zero;
+    }
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      const float ma = m[3 * channel], mb = m[3 * channel + 1], mc = m[3 * channel + 2];
+      const float *a = rows[0].data(), *b = rows[1].data(), *c = rows[2].data();
+      if (all_zero) {
+        std::fill(line.begin(), line.end(), rounded<T>(offset));
+      } else {
+        for (std::size_t x = 0; x < columns; ++x) line[x] = rounded<T>(ma * a[x] + mb * b[x] + mc * c[x] + offset);
+      }
+      const std::size_t before = static_cast<std::size_t>(y) * columns;
+      if (layout == Layout::kPlanar) {
+        std::copy(line.begin(), line.end(), out.begin() + static_cast<std::ptrdiff_t>(channel * area + before));
+      } else {
+        for (std::size_t x = 0; x < columns; ++x) out[3 * (before + x) + channel] = line[x];
+      }
     }
   }
 }
