@@ -20,21 +20,28 @@ using ContextState = std::uint8_t;
 
 namespace detail {
 
-struct NextStates {
-  // [0] after the most probable symbol, [1] after the other one.
-  std::array<std::array<ContextState, 128>, 2> table{};
-  constexpr NextStates() {
+// All that a decision needs of its state, in eight bytes.
+struct alignas(8) Transition {
+  std::uint8_t range_lps[4];
+  ContextState next[2];  // after the most probable symbol, after the other one
+};
+
+struct Transitions {
+  std::array<Transition, 128> table{};
+  constexpr Transitions() {
     for (unsigned s = 0; s < 64; ++s) {
       for (unsigned mps = 0; mps < 2; ++mps) {
+        Transition& t = table[s << 1 | mps];
+        for (unsigned q = 0; q < 4; ++q) t.range_lps[q] = kRangeLps[s][q];
         const unsigned up = s < 62 ? s + 1 : s;
         const unsigned flipped = s == 0 ? 1 - mps : mps;
-        table[0][s << 1 | mps] = static_cast<ContextState>(up << 1 | mps);
-        table[1][s << 1 | mps] = static_cast<ContextState>(kNextStateLps[s] << 1U | flipped);
+        t.next[0] = static_cast<ContextState>(up << 1 | mps);
+        t.next[1] = static_cast<ContextState>(kNextStateLps[s] << 1U | flipped);
       }
     }
   }
 };
-inline constexpr NextStates kNextStates;
+inline constexpr Transitions kTransitions;
 
 }  // namespace detail
 
@@ -50,7 +57,8 @@ class CabacEngine {
   }
 
   bool decode(ContextState& state) {
-    const std::uint32_t range_lps = kRangeLps[state >> 1][range_ >> 6 & 3];
+    const detail::Transition& transition = detail::kTransitions.table[state];
+    const std::uint32_t range_lps = transition.range_lps[range_ >> 6 & 3];
     const std::uint32_t range_mps = range_ - range_lps;
     const std::uint64_t scaled = std::uint64_t{range_mps} << kShift;
     const std::uint64_t lps = static_cast<std::uint64_t>(value_ >= scaled);
@@ -58,7 +66,7 @@ class CabacEngine {
     value_ -= scaled & mask;
     range_ = range_mps + ((range_lps - range_mps) & static_cast<std::uint32_t>(mask));
     const unsigned bin = (state ^ static_cast<unsigned>(lps)) & 1;
-    state = detail::kNextStates.table[lps][state];
+    state = transition.next[lps];
     const int shift = std::countl_zero(range_) - 23;
     range_ <<= shift;
     consume(shift);

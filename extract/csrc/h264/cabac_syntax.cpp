@@ -135,22 +135,26 @@ unsigned CabacSyntax::ref_idx(Macroblock& mb, std::size_t list, int block, unsig
 }
 
 int CabacSyntax::mvd_component(std::size_t base, unsigned sum) {
-  if (!bin(base + (sum < 3 ? 0U : sum > 32 ? 2U : 1U))) return 0;
+  ContextState* contexts = contexts_.data() + base;
+  if (!engine_.decode(contexts[sum < 3 ? 0U : sum > 32 ? 2U : 1U])) return 0;
+  CabacEngine engine = engine_;  // kept in registers
   int magnitude = 1;
-  std::size_t context = base + 3;
-  while (magnitude < 9 && bin(context)) {
-    if (context < base + 6) ++context;
+  std::size_t context = 3;
+  while (magnitude < 9 && engine.decode(contexts[context])) {
+    if (context < 6) ++context;
     ++magnitude;
   }
   if (magnitude >= 9) {
     unsigned k = 3;
-    while (engine_.bypass()) {
+    while (engine.bypass()) {
       magnitude += 1 << k;
       if (++k > 20) throw DamagedData("motion vector difference out of range");
     }
-    while (k-- != 0) magnitude += (engine_.bypass() ? 1 : 0) << k;
+    while (k-- != 0) magnitude += (engine.bypass() ? 1 : 0) << k;
   }
-  return engine_.bypass() ? -magnitude : magnitude;
+  const bool negative = engine.bypass();
+  engine_ = engine;
+  return negative ? -magnitude : magnitude;
 }
 
 MotionVector CabacSyntax::mvd(Macroblock& mb, std::size_t list, int column, int row, int width, int height) {

@@ -1,5 +1,7 @@
 #include "h264/residual.h"
 
+#include <algorithm>
+
 namespace videotx::h264 {
 namespace {
 
@@ -7,8 +9,10 @@ namespace {
 constexpr std::uint8_t kChromaDcScan422[8] = {0, 2, 1, 5, 3, 6, 4, 7};
 
 std::int32_t product(std::int32_t level, std::int32_t scale, std::int32_t rounding, int shift) {
-  const std::int64_t value = std::int64_t{level} * scale + rounding;
-  return static_cast<std::int32_t>(value >> shift);
+  // Sound coefficients stay far below; the bound keeps the transforms of damaged ones inside 32 bits.
+  constexpr std::int64_t kLimit = 1 << 22;
+  const std::int64_t value = (std::int64_t{level} * scale + rounding) >> shift;
+  return static_cast<std::int32_t>(std::clamp(value, -kLimit, kLimit));
 }
 
 }  // namespace
