@@ -1,4 +1,4 @@
-"""Video models that start from an image ViT (ViViT, section 3.4; VidTr, section 4.1).
+"""Video models that start from an image ViT (ViViT, section 3.4; VidTr, section 4.1; DVT, the recipe is ours).
 
 An image model knows one frame: its patch filters are inflated to tubelets, its positions repeated over time, and what
 it has no weights for keeps the model's own initialisation, each key with its reason in the report.
@@ -19,6 +19,7 @@ from videotx.models.checkpoints.layout import CheckpointError, Layout, Rule, Wei
 from videotx.models.checkpoints.load import fit
 from videotx.models.checkpoints.read import read_weights
 from videotx.models.compact_vidtr import CompactVidTr
+from videotx.models.dvt import DVT
 from videotx.models.layers.positions import Grid, resize_grid
 from videotx.models.video_model import VideoModel
 from videotx.models.vidtr import VidTr
@@ -93,7 +94,11 @@ def initialise_from_image(
     image = {"cls", "positions", "embedding.weight"} - weights.keys()
     if image:
         raise CheckpointError(f"{path}: expected an image ViT with {', '.join(sorted(image))}", report)
-    weights["embedding.weight"] = inflated_tubelet(weights["embedding.weight"], model.config.tubelet[0], tubelet)
+    depth = 1 + max((int(key.split(".")[1]) for key in weights if key.startswith("blocks.")), default=-1)
+    if depth < model.config.depth:
+        raise CheckpointError(f"{path}: expected an image ViT of {model.config.depth} blocks, got {depth}", report)
+    num_frames = model.state_dict()["embedding.weight"].shape[2]
+    weights["embedding.weight"] = inflated_tubelet(weights["embedding.weight"], num_frames, tubelet)
     weights = inflate(weights, model, report)
     for key, value in model.state_dict().items():
         if key not in weights:
@@ -170,8 +175,39 @@ def _inside(key: str, pooled: set[str]) -> str:
     return f"{match[1]}.block.{match[2]}" if match and match[1] in pooled else key
 
 
+def _inflate_dvt(weights: Weights, model: DVT, report: WeightsReport) -> Weights:
+    inflated, wanted = dict(weights), model.state_dict()
+    inflated.pop("cls")
+    report.ignored["class token"] = "this model has none"
+    _, h, w = model.embedding.grid(model.config.num_frames, *model.config.resolution)
+    inflated["positions_in_space.weight"] = repeated_positions(inflated.pop("positions"), (1, h, w), num_prefix=0)
+    if model.config.attention not in ("divided", "joint"):
+        for i in range(model.config.depth):
+            _deformable_attention(inflated, wanted, f"blocks.{i}.attention", report)
+    for key, value in wanted.items():
+        if re.search(r"positions_in_time|attention_time\.proj|fusion\.mix_\w+\.fc2", key):
+            inflated[key] = torch.zeros_like(value)
+            report.kept[key] = "zero: at first frames look alike, attention along time is off and branches are averaged"
+    return inflated
+
+
+def _deformable_attention(weights: Weights, wanted: Weights, attention: str, report: WeightsReport) -> None:
+    """Give each branch the values of softmax attention, and the fusion its projection, shared among the branches."""
+    for kind in ("weight", "bias"):
+        value = weights.pop(f"{attention}.qkv.{kind}").chunk(3)[2]
+        report.ignored[f"{attention}.qkv.{kind}, queries and keys"] = "deformable attention compares nothing"
+        for branch in ("space_time", "multi_scale"):
+            if f"{attention}.{branch}.value.{kind}" in wanted:
+                weights[f"{attention}.{branch}.value.{kind}"] = value
+    proj = weights.pop(f"{attention}.proj.weight")
+    shares = max(wanted[f"{attention}.fusion.proj.weight"].shape[1] // proj.shape[1], 1)
+    weights[f"{attention}.fusion.proj.weight"] = torch.cat([proj / shares] * shares, dim=1)
+    weights[f"{attention}.fusion.proj.bias"] = weights.pop(f"{attention}.proj.bias")
+
+
 INFLATIONS: dict[type[VideoModel[Any]], Callable[[Weights, Any, WeightsReport], Weights]] = {
     ViViT: _inflate_vivit,
     VidTr: _inflate_vidtr,
     CompactVidTr: _inflate_vidtr,
+    DVT: _inflate_dvt,
 }

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from videotx.models.checkpoints import CheckpointError, initialise_from_image
 from videotx.models.checkpoints.image_vit import inflated_tubelet
 from videotx.models.compact_vidtr import CompactVidTr, CompactVidTrConfig
+from videotx.models.dvt import DVT, DVTConfig
 from videotx.models.vidtr import VidTr, VidTrConfig
 from videotx.models.vivit import ViViT, ViViTConfig
 
@@ -163,6 +164,58 @@ def test_every_key_is_filled_or_kept_for_a_reason(model: Any, image_weights: dic
         "blocks.0.pooling.weight",
         "blocks.0.pooling.bias",
     }
+
+
+def still_dvt(**settings: Any) -> DVT:
+    size = SIZE | {"num_frames": 4, "patch": 8, "num_points": 1, "num_scale_points": 1, "scale_strides": (1,)}
+    return DVT(DVTConfig(**size, **settings)).eval()
+
+
+@pytest.mark.parametrize("fusion", ["linear", "mixer"])
+@pytest.mark.parametrize("attention", ["space_time", "multi_scale", "space_time_and_multi_scale"])
+def test_dvt_starts_as_an_image_model_in_which_patches_look_at_themselves(
+    attention: Any, fusion: Any, image_weights: dict[str, Tensor], tmp_path: Path
+) -> None:
+    save_file(image_weights, tmp_path / "vit.safetensors")
+    model = still_dvt(attention=attention, fusion=fusion)
+    report = initialise_from_image(model, tmp_path / "vit.safetensors")
+    assert report.complete
+    image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        tokens = model.forward_features(image[:, :, None].expand(-1, -1, 4, -1, -1)).unflatten(1, (4, 16))
+        x = F.conv2d(image, image_weights["patch_embed.proj.weight"], image_weights["patch_embed.proj.bias"], stride=8)
+        x = x.flatten(2).transpose(1, 2) + image_weights["pos_embed"][:, 1:]
+        for i in range(DEPTH):
+            names = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+            part = {n: tuple(image_weights[f"blocks.{i}.{n}.{kind}"] for kind in ("weight", "bias")) for n in names}
+            value = F.linear(F.layer_norm(x, (DIM,), *part["norm1"], 1e-6), *part["attn.qkv"])[..., 2 * DIM :]
+            x = x + F.linear(value, *part["attn.proj"])
+            hidden = F.linear(F.layer_norm(x, (DIM,), *part["norm2"], 1e-6), *part["mlp.fc1"])
+            x = x + F.linear(F.gelu(hidden), *part["mlp.fc2"])
+        expected = F.layer_norm(x, (DIM,), image_weights["norm.weight"], image_weights["norm.bias"], 1e-6)
+    torch.testing.assert_close(tokens, expected.unsqueeze(1).expand(-1, 4, -1, -1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["divided", "joint"])
+def test_baselines_of_dvt_take_all_of_the_image_attention(
+    attention: Any, image_weights: dict[str, Tensor], tmp_path: Path
+) -> None:
+    save_file(image_weights, tmp_path / "vit.safetensors")
+    model = still_dvt(attention=attention)
+    initialise_from_image(model, tmp_path / "vit.safetensors")
+    state = model.state_dict()
+    for i in range(DEPTH):
+        assert torch.equal(state[f"blocks.{i}.attention.qkv.weight"], image_weights[f"blocks.{i}.attn.qkv.weight"])
+    with torch.no_grad():
+        tokens = model.forward_features(torch.randn(1, 3, 1, 32, 32).expand(-1, -1, 4, -1, -1)).unflatten(1, (4, 16))
+    torch.testing.assert_close(tokens, tokens[:, :1].expand_as(tokens), rtol=1e-4, atol=1e-5)
+
+
+def test_a_shallower_image_model_is_refused(image_weights: dict[str, Tensor], tmp_path: Path) -> None:
+    save_file(image_weights, tmp_path / "vit.safetensors")
+    model = DVT(DVTConfig(**{**SIZE, "depth": 3}, num_frames=4, patch=8))
+    with pytest.raises(CheckpointError, match="expected an image ViT of 3 blocks, got 2"):
+        initialise_from_image(model, tmp_path / "vit.safetensors")
 
 
 def test_a_wider_image_model_is_refused(image_weights: dict[str, Tensor], tmp_path: Path) -> None:
