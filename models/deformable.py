@@ -43,47 +43,38 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
     at least float32, whatever the type of the values; both have gradients, and so have the weights.
     """
     b, cells, heads, c = values.shape
-    column, row, factors = _corners(xy, weights, planes, outside)  # b ... heads points 4
-    cell = planes.first.unsqueeze(-1) + row * planes.columns.unsqueeze(-1) + column
-    middle = [1] * (xy.ndim - 4)
-    element = torch.arange(b, device=xy.device).view(b, *middle, 1, 1, 1)
-    head = torch.arange(heads, device=xy.device).view(heads, 1, 1)
-    index = (element * cells + cell) * heads + head
+    x, y = xy.unbind(-1)
+    column, across = _neighbours(x, planes.columns, outside)  # b ... heads points 2
+    row, down = _neighbours(y, planes.rows, outside)
+    factors = (weights.unsqueeze(-1) * down).unsqueeze(-1) * across.unsqueeze(-2)  # b ... heads points 2 2
+    row = row * planes.columns.to(row.dtype).unsqueeze(-1) + planes.first.to(row.dtype).unsqueeze(-1)
+    element = torch.arange(b, device=xy.device, dtype=row.dtype).view(b, *[1] * (xy.ndim - 1))
+    head = torch.arange(heads, device=xy.device, dtype=row.dtype).view(heads, 1, 1)
+    row = (element * cells + row) * heads + head
+    index = row.unsqueeze(-1) + (column * heads).unsqueeze(-2)  # b ... heads points 2 2
     out = F.embedding_bag(
-        index.flatten(-2).flatten(0, -2),
+        index.flatten(-3).flatten(0, -2),
         values.reshape(b * cells * heads, c),
-        per_sample_weights=factors.to(values.dtype).flatten(-2).flatten(0, -2),
+        per_sample_weights=factors.to(values.dtype).flatten(-3).flatten(0, -2),
         mode="sum",
     )
     return out.view(*xy.shape[:-3], heads * c)
 
 
-def _corners(xy: Tensor, weights: Tensor, planes: Planes, outside: Outside) -> tuple[Tensor, Tensor, Tensor]:
-    """Columns, rows and factors (..., points, 4) of the cells around each point."""
-    last_row, last_column = planes.rows - 1, planes.columns - 1
-    x, y = xy.unbind(-1)
-    if outside == "border":
-        zero = x.new_zeros(())
-        x, y = torch.clamp(x, zero, last_column.to(x.dtype)), torch.clamp(y, zero, last_row.to(y.dtype))
-    # A point further out than one cell has no corner inside; kept near, it cannot overflow as an integer either.
-    near = x.new_full((), -2.0)
-    x = torch.clamp(x, near, (last_column + 2).to(x.dtype))
-    y = torch.clamp(y, near, (last_row + 2).to(y.dtype))
-    left, top = x.detach().floor(), y.detach().floor()
-    right_part, lower_part = x - left, y - top
-    left_part, upper_part = 1 - right_part, 1 - lower_part
-
-    column, row = left.long(), top.long()
-    columns = torch.stack([column, column + 1, column, column + 1], dim=-1)
-    rows = torch.stack([row, row, row + 1, row + 1], dim=-1)
-    shares = torch.stack(
-        [left_part * upper_part, right_part * upper_part, left_part * lower_part, right_part * lower_part], dim=-1
-    )
-    last_row, last_column = last_row.unsqueeze(-1), last_column.unsqueeze(-1)
-    inside = (columns >= 0) & (columns <= last_column) & (rows >= 0) & (rows <= last_row)
-    factors = weights.unsqueeze(-1) * shares * inside
-    nothing = torch.zeros_like(last_row)
-    return columns.clamp(nothing, last_column), rows.clamp(nothing, last_row), factors
+def _neighbours(position: Tensor, size: Tensor, outside: Outside) -> tuple[Tensor, Tensor]:
+    """The two cells (..., 2) next to each position along one axis, as int32, and the share of each."""
+    last = (size - 1).to(position.dtype)
+    # One cell outside there is nothing left to interpolate; kept that near, a position cannot overflow as an integer.
+    margin = 0 if outside == "border" else 1
+    position = torch.clamp(position, torch.zeros_like(last) - margin, last + margin)
+    before = position.detach().floor()
+    share = position - before
+    cell = torch.stack([before, before + 1], dim=-1)
+    last = last.unsqueeze(-1)
+    inside = (cell >= 0) & (cell <= last)
+    shares = torch.stack([1 - share, share], dim=-1) * inside
+    # A position that is not a number gives a share that is none either; its cell must still be one of the table's.
+    return torch.clamp(cell, torch.zeros_like(last), last).nan_to_num(0.0).int(), shares
 
 
 def cell_positions(rows: int, columns: int, like: Tensor) -> Tensor:

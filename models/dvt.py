@@ -62,10 +62,10 @@ class DVTConfig(VideoConfig):
     cue: MotionCue = "both"
     num_points: int = 8
 
-    # Not in the paper: N' = 4 and three octaves, as in Deformable DETR, cost as much as N = 8 over T' - 1 = 3 frames.
+    # Not in the paper: three octaves of a 14 x 14 grid, and N' of Deformable DETR; half as many places as D-ST-A has.
     num_scale_points: int = 4
     scale_strides: tuple[int, ...] = (1, 2, 4)
-    # m holds 8 numbers of cue; 64 channels leave room for them at a thirtieth of a block's cost.
+    # m holds 8 numbers of cue; 64 channels leave room for them at less than a hundredth of a block's cost.
     motion_dim: int = 64
     # The paper names a matrix; more is an experiment.
     motion_hidden_dim: int = 0
@@ -84,7 +84,8 @@ class DVTConfig(VideoConfig):
     normalised: Normalised = "points_and_frames"
     # Content that left the picture is nowhere: it adds nothing, rather than the border's content.
     outside: Outside = "zeros"
-    # Widths of the mixer: of two branches, and half of the model's, which costs what the linear fusion costs.
+    # Hidden widths of the mixer: across the two branches, and across channels as a share of the model's width; with
+    # half of it the mixer costs one and a half linear fusions.
     mixer_branch_dim: int = 8
     mixer_channel_ratio: float = 0.5
 

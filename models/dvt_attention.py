@@ -136,8 +136,8 @@ class MultiScaleDeformable(nn.Module):
     """D-MS-A: from every patch to ``num_points`` predicted places in each of several resolutions of its own frame.
 
     The resolutions are 3-D convolutions of the values, ``strides`` apart in space: depthwise, as the linear map before
-    them already mixes channels (a full 3x3x3 convolution would cost three times the rest of the block). They start as
-    averages over stride x stride patches.
+    them already mixes channels (a full 3x3x3 convolution alone would cost two blocks). They start as averages over
+    stride x stride patches.
     """
 
     def __init__(

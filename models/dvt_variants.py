@@ -1,7 +1,7 @@
 """The DVT variants.
 
 The paper published neither code nor weights: sizes are ViT's, the rest is `DVTConfig`'s, and no top-1 is claimed. The
-costs are of convolutions and matrix products, as for every family; sampling adds 2 % to ``dvt_base``.
+costs are of convolutions and matrix products, as for every family; sampling adds 1.3 % to ``dvt_base``.
 """
 
 from __future__ import annotations

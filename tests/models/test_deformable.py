@@ -89,6 +89,13 @@ def test_far_outside_there_is_nothing_or_the_border(far: float) -> None:
     assert border == (5.0 if far < 0 else 8.0)
 
 
+def test_a_position_that_is_no_number_gives_no_number() -> None:
+    xy = torch.tensor([[float("nan"), 1.0], [1.0, 1.0]]).view(1, 2, 1, 1, 2)
+    found = sample(torch.ones(1, 12, 1, 1), xy, torch.ones(1, 2, 1, 1), planes_of([(3, 4)], 1))
+    assert found[0, 0].isnan().all()
+    assert found[0, 1].item() == 1.0
+
+
 def test_bfloat16_values_are_sampled_at_float32_positions() -> None:
     values = (torch.arange(200) % 2).to(torch.bfloat16).view(1, -1, 1, 1)
     xy = torch.tensor([100.3, 0.0]).view(1, 1, 1, 1, 2)  # 100.5 in bfloat16

@@ -1,0 +1,129 @@
+"""D-ST-A of `dvt_base` samples four ways: weighted sums of interpolated values, forward and backward.
+
+- embedding_bag: what `videotx.models.deformable` does; corners are rows of a table, summed as they are read
+- gather: the same rows gathered, then a batched matrix product
+- grid_sample: torch's own, one call per other frame, then a weighted sum over the points
+- grid_sample, channels last: the same on images whose channels are contiguous
+
+Ratios are to the first, medians of CPU seconds over runs by turns. Memory is the size of everything autograd keeps,
+plus the output.
+
+    python benchmarks/deformable_sampling.py [--clips 1] [--repeats 5] [--threads 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from videotx.models.deformable import Planes, sample
+from videotx.models.motion_embedding import other_frames
+
+FRAMES, SIDE, HEADS, CHANNELS, POINTS = 4, 14, 12, 64, 8
+OTHERS = torch.tensor(other_frames(FRAMES, FRAMES))  # t k
+
+Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def embedding_bag(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+    first = (OTHERS * SIDE**2).repeat_interleave(POINTS, 1).view(FRAMES, 1, 1, 1, -1)
+    planes = Planes(first, torch.full_like(first, SIDE), torch.full_like(first, SIDE))
+    cells = values.flatten(1, 3)
+    return sample(cells, xy.flatten(-3, -2), weights.flatten(-2), planes)
+
+
+def gather(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+    corner = xy.detach().floor()
+    part = xy - corner
+    corners = corner.long().unsqueeze(-2) + torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]])  # ... 4 2
+    share = torch.stack([1 - part, part], -1)  # ... 2 (x, y) 2 (first, second)
+    shares = (share[..., 1, :, None] * share[..., 0, None, :]).flatten(-2)  # ... 4
+    inside = ((corners >= 0) & (corners < SIDE)).all(-1)
+    corners = corners.clamp(0, SIDE - 1)
+    cell = OTHERS.view(1, FRAMES, 1, 1, 1, -1, 1, 1) * SIDE**2 + corners[..., 1] * SIDE + corners[..., 0]
+    element = torch.arange(len(values)).view(-1, *[1] * 7)
+    index = (element * FRAMES * SIDE**2 + cell) * HEADS + torch.arange(HEADS).view(HEADS, 1, 1, 1)
+    rows = values.reshape(-1, CHANNELS)[index.flatten(-3).flatten(0, -2)]  # bags 4 points c
+    factors = (shares * inside * weights.unsqueeze(-1)).flatten(-3).flatten(0, -2)
+    return torch.bmm(factors.unsqueeze(1), rows).view(*xy.shape[:4], HEADS * CHANNELS)
+
+
+def grid_sample(values: Tensor, xy: Tensor, weights: Tensor, *, channels_last: bool = False) -> Tensor:
+    grid = (2 * xy + 1) / SIDE - 1
+    total = torch.zeros(())
+    for k in range(FRAMES - 1):
+        there = values[:, OTHERS[:, k]]  # b t h w heads c
+        if channels_last:
+            image = there.permute(0, 1, 4, 2, 3, 5).flatten(0, 2).permute(0, 3, 1, 2)
+        else:
+            image = there.permute(0, 1, 4, 5, 2, 3).flatten(0, 2)  # (b t heads) c h w
+        places = grid[..., k, :, :].permute(0, 1, 4, 2, 3, 5, 6).flatten(0, 2).flatten(1, 2)
+        found = F.grid_sample(image, places, align_corners=False)  # (b t heads) c s n
+        share = weights[..., k, :].permute(0, 1, 4, 2, 3, 5).flatten(0, 2).flatten(1, 2).unsqueeze(1)
+        total = total + (found * share).sum(-1)
+    heads = total.unflatten(0, (-1, FRAMES, HEADS)).unflatten(-1, (SIDE, SIDE))
+    return heads.permute(0, 1, 4, 5, 2, 3).flatten(-2)
+
+
+def grid_sample_channels_last(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+    return grid_sample(values, xy, weights, channels_last=True)
+
+
+def kept_bytes(sampler: Sampler, problem: tuple[Tensor, Tensor, Tensor]) -> int:
+    storages: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        out = sampler(*problem)
+    return sum(storages.values()) + out.nbytes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    size = (options.clips * 16 // FRAMES, FRAMES, SIDE, SIDE, HEADS)
+    values = torch.randn(*size, CHANNELS, requires_grad=True)
+    xy = ((SIDE + 1) * torch.rand(*size, FRAMES - 1, POINTS, 2) - 1).requires_grad_()
+    weights = torch.rand(*size, FRAMES - 1, POINTS, requires_grad=True)
+    problem = (values, xy, weights)
+    samplers: list[Sampler] = [embedding_bag, gather, grid_sample, grid_sample_channels_last]
+    seconds: dict[str, list[tuple[float, float]]] = {sampler.__name__: [] for sampler in samplers}
+    expected = embedding_bag(*problem).detach()
+    for _ in range(options.repeats):
+        for sampler in samplers:
+            start = time.process_time()
+            out = sampler(*problem)
+            middle = time.process_time()
+            torch.autograd.grad(out.sum(), problem)
+            seconds[sampler.__name__].append((middle - start, time.process_time() - middle))
+            torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
+            del out
+    medians = {
+        name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in seconds.items()
+    }
+    base = medians["embedding_bag"]
+    base_bytes = kept_bytes(embedding_bag, problem)
+    print(f"{'':28}{'forward':>9}{'backward':>10}{'memory':>9}   of embedding_bag: ", end="")
+    print(f"{base[0] * 1e3:.0f} ms, {base[1] * 1e3:.0f} ms, {base_bytes / 2**20:.0f} MiB")
+    for sampler in samplers:
+        forward, backward = medians[sampler.__name__]
+        memory = kept_bytes(sampler, problem) / base_bytes
+        print(f"{sampler.__name__:28}{forward / base[0]:8.2f}x{backward / base[1]:9.2f}x{memory:8.2f}x")
+
+
+if __name__ == "__main__":
+    main()
