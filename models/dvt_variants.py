@@ -16,7 +16,7 @@ PAPER = "arXiv 2203.16795"
 
 def dvt_tiny(**settings: Any) -> DVTConfig:
     """Small enough to train on a CPU; the `divided` and `joint` variants of it are the baselines to train beside it."""
-    return DVTConfig(num_frames=8, resolution=(112, 112), dim=128, depth=4, num_heads=4, mlp_dim=512, **settings)
+    return DVTConfig(num_frames=8, resolution=(112, 112), dim=128, depth=4, num_heads=2, mlp_dim=512, **settings)
 
 
 def dvt_small(**settings: Any) -> DVTConfig:
@@ -32,7 +32,7 @@ def _spec(config: DVTConfig, num_params: int, gmacs: float) -> ModelSpec:
 
 
 DVT_MODELS = {
-    "dvt_tiny": _spec(dvt_tiny(), 1_196_344, 0.466385),
+    "dvt_tiny": _spec(dvt_tiny(), 1_122_136, 0.427850),
     "dvt_tiny_divided": _spec(dvt_tiny(attention="divided"), 1_215_888, 0.472508),
     "dvt_tiny_joint": _spec(dvt_tiny(attention="joint"), 950_672, 0.504220),
     "dvt_small": _spec(dvt_small(), 24_464_424, 80.45893),

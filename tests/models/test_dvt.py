@@ -339,3 +339,49 @@ def test_clips_that_do_not_fit_are_refused() -> None:
         model(rgb, motion._replace(valid=motion.valid.float()))
     with pytest.raises(ValueError, match="expected a model with D-ST-A, got attention='joint'"):
         small_dvt(attention="joint").sampled_locations(rgb)
+
+
+def still_or_moving(num_clips: int, generator: torch.Generator) -> tuple[Tensor, Motion, Tensor]:
+    """Noise that stands still or moves by 12 pixels per frame; single frames of both classes are alike."""
+    t, side = 4, 32
+    moves = torch.randint(0, 2, (num_clips,), generator=generator)
+    step = 12 * moves * (2 * torch.randint(0, 2, (num_clips,), generator=generator) - 1)
+    noise = torch.randn(num_clips, 3, side, side, generator=generator)
+    clips = [
+        torch.stack([frame.roll(i * shift, dims=2) for i in range(t)], 1)
+        for frame, shift in zip(noise, step.tolist(), strict=True)
+    ]
+    distance = torch.arange(t) - torch.arange(t).unsqueeze(1)  # t t'
+    displacement = torch.zeros(num_clips, t, t, side // PATCH, side // PATCH, 2)
+    displacement[..., 0] = (step.view(-1, 1, 1) * distance).view(num_clips, t, t, 1, 1)
+    valid = torch.ones(displacement.shape[:-1], dtype=torch.bool)
+    return torch.stack(clips), Motion(displacement, valid, torch.zeros(*valid.shape, 6)), moves
+
+
+def losses(*, sees_motion: bool, num_steps: int = 80) -> Tensor:
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"num_frames": 4, "resolution": (32, 32), "patch": PATCH, "num_classes": 2}
+    sizes |= {"dim": 32, "depth": 2, "num_heads": 2, "mlp_dim": 64, "attention": "space_time"}
+    model = DVT(DVTConfig(**sizes)).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    generator = torch.Generator().manual_seed(0)
+    found = []
+    for _ in range(num_steps):
+        rgb, motion, moves = still_or_moving(16, generator)
+        if not sees_motion:
+            motion = motion._replace(displacement=torch.zeros_like(motion.displacement))
+        loss = torch.nn.functional.cross_entropy(model(rgb, motion), moves)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        found.append(loss.detach())
+    return torch.stack(found)
+
+
+@pytest.mark.slow
+def test_it_learns_sooner_what_moves_when_it_is_told_the_motion() -> None:
+    with_motion, without = losses(sees_motion=True), losses(sees_motion=False)
+    assert float(without[:10].mean()) == pytest.approx(math.log(2), abs=0.05)
+    steps = [int((loss < 0.1).nonzero()[0, 0]) if (loss < 0.1).any() else len(loss) for loss in (with_motion, without)]
+    assert steps[0] < 0.75 * steps[1], steps
+    assert float(with_motion[-10:].mean()) < 0.02
