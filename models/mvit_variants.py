@@ -191,7 +191,7 @@ MVIT = {
         gmacs=2823.404,
         top1=86.1,
         top5=97.0,
-        views="3x5",
+        views="5x3",
         published_gflops=2828,
         source=PAPER_V2,
     ),
