@@ -83,7 +83,7 @@ bool read_inter_block(BitReader& bits, const InterCoding& coding, int quantiser,
     return read_events(bits, *coding.table, coding.reversible, 0, [&](std::size_t place, const Event& event) {
       int value = event.level * multiplier + (event.level > 0 ? offset : -offset);
       if (event.fixed_length) value = std::clamp(value, -2048, 2047);
-      block.put(scan[place], value);
+      block.coefficients[scan[place]] = static_cast<std::int16_t>(value);
     });
   }
   // 7.4.4.1; its mismatch control makes the sum of all coefficients odd through the last one.
@@ -94,9 +94,9 @@ bool read_inter_block(BitReader& bits, const InterCoding& coding, int quantiser,
         const int level = std::clamp(event.level, -2048, 2047);
         const int scaled = ((2 * (level < 0 ? -level : level) + 1) * 2 * quantiser * (*coding.matrix)[raster]) >> 5;
         parity ^= scaled & 1;
-        block.put(raster, level < 0 ? -scaled : scaled);
+        block.coefficients[raster] = static_cast<std::int16_t>(level < 0 ? -scaled : scaled);
       });
-  if (parity != 0) block.put(63, block.coefficients[63] ^ 1);
+  if (parity != 0) block.coefficients[63] = static_cast<std::int16_t>(block.coefficients[63] ^ 1);
   return sound;
 }
 

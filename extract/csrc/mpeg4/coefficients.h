@@ -10,15 +10,9 @@
 
 namespace videotx::mpeg4 {
 
-// Dequantised coefficients in raster order. `rows` has a bit for every row that may hold one; the rest is zero.
+// Dequantised coefficients in raster order.
 struct alignas(32) Block {
   std::array<std::int16_t, 64> coefficients{};
-  std::uint32_t rows = 0;
-
-  void put(std::size_t place, int value) {
-    coefficients[place] = static_cast<std::int16_t>(value);
-    rows |= 1U << (place >> 3);
-  }
 };
 
 // How a stream codes and scales the coefficients of inter blocks.
