@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
@@ -19,12 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file's header says, as far as planning needs it."""
+    """What a file's header says, as far as planning needs it; ``note`` tells why its residual is not ``coded``."""
 
     width: int
     height: int
     residual_kind: str
     expected_frames: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ def probe_video(path: str, recipe: Recipe) -> Probe:
     if kind == "auto":
         try:
             return _probe(path, recipe, "coded")
-        except UnsupportedCodecError:
-            return _probe(path, recipe, "difference")
+        except UnsupportedCodecError as error:
+            return replace(_probe(path, recipe, "difference"), note=error.message)
     return _probe(path, recipe, kind)
 
 

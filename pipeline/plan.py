@@ -17,7 +17,8 @@ NO_SHARD: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """One source file. ``error`` is the code of what was wrong with its header, and then ``shard`` is -1.
+    """One source file. ``error`` is the code of what was wrong with its header, and then ``shard`` is -1; ``message``
+    says what that was, or why the residual is not the coded one.
 
     ``residual_kind`` is the kind that its shard stores ("" without residual); ``expected_frames`` is the container's
     own count, 0 where it has none.

@@ -34,7 +34,16 @@ def _probe(job: ProbeJob, path: str, label: int) -> PlannedVideo:
     except VideoFailedError as failure:
         return PlannedVideo(path, label, NO_SHARD, 0, 0, "", 0, size, failure.code, failure.message)
     return PlannedVideo(
-        path, label, NO_SHARD, found.width, found.height, found.residual_kind, found.expected_frames, size, "", ""
+        path=path,
+        label=label,
+        shard=NO_SHARD,
+        width=found.width,
+        height=found.height,
+        residual_kind=found.residual_kind,
+        expected_frames=found.expected_frames,
+        source_bytes=size,
+        error="",
+        message=found.note,
     )
 
 

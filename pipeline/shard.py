@@ -135,6 +135,7 @@ class _ShardWriter:
             "num_frames": len(frames),
             "num_damaged": sum(frame["damaged"] for frame in frames),
             **asdict(facts),
+            "warnings": "; ".join(filter(None, (video.message, facts.warnings))),
         }
 
     def _append_frames(

@@ -184,3 +184,27 @@ def test_commands_on_what_is_no_output_say_so(tmp_path: Path) -> None:
         result = videotx(command, tmp_path)
         assert result.exit_code == 2
         assert "expected a folder made by `videotx extract`" in result.output
+
+
+def test_kinds_of_residual_are_kept_apart_and_explained(shared_videos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("x264_main_mbaff_tff.mp4", "x264_high444pred_lossless.mp4", "x264_qp1_pcm_noise.mp4"):
+        shutil.copy(shared_videos / "h264_features" / name, folder)
+    run = ("extract", "--src", folder, "--executor", "inline", "--frame-stride", 10)
+    assert videotx(*run, "--out", tmp_path / "auto").exit_code == 0
+    rows = {
+        row["path"]: row
+        for row in csv.DictReader(io.StringIO(videotx("info", tmp_path / "auto", "--format", "csv").output))
+    }
+    interlaced = rows["x264_main_mbaff_tff.mp4"]
+    assert (interlaced["reader"], interlaced["residual_kind"]) == ("libav", "difference")
+    assert "MBAFF" in interlaced["warnings"]
+    assert rows["x264_qp1_pcm_noise.mp4"]["residual_kind"] == "coded"
+    kinds = {row["shard"]: row["residual_kind"] for row in rows.values()}
+    for shard, kind in kinds.items():
+        assert zarr.open_array(tmp_path / "auto" / f"{int(shard):06d}" / "residual").attrs["residual_kind"] == kind
+    only = ("--include", "*mbaff*", "--residual", "coded", "--out", tmp_path / "coded")
+    refused = videotx(*run, *only)
+    assert refused.exit_code == 1
+    assert "failed: 1 unsupported_codec" in refused.output
