@@ -1,6 +1,6 @@
 """Extraction against decoding: how fast each reader is on one core, as a ratio to PyAV's decoding of the same file.
 
-usage: python benchmarks/extract.py [--repeats N] [--peers] VIDEO...    (without videos: clips made for the purpose)
+usage: python benchmarks/extract.py [--repeats N] [--peers] [--json] VIDEO...    (no videos: clips made for the purpose)
 
 Times are CPU seconds of this process, all rows by turns, medians over the repeats, so that a busy machine does not
 distort the ratios. `--peers` adds motion-vector-extractor (pip install motion-vector-extractor) where it is installed.
@@ -9,6 +9,7 @@ distort the ratios. `--peers` adds motion-vector-extractor (pip install motion-v
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -129,6 +130,10 @@ def rows(peers: bool) -> dict[str, Work]:
         "PyAV decode (D)": decode,
         "motion, libav reader": read(streams={"motion"}, reader="libav"),
         "motion + QP, native reader": read(streams={"motion", "qp"}, reader="native"),
+        "motion + QP + coded residual, native reader": read(streams={"motion", "qp", "residual"}, reader="native"),
+        "motion + difference residual, libav reader": read(
+            streams={"motion", "residual"}, reader="libav", residual="difference"
+        ),
         "motion + QP + RGB into shards": into_shard(Recipe(streams=("motion", "qp", "rgb"))),
         "motion + QP + residual + RGB into shards": into_shard(everything),
         "peer: PyAV + NumPy raster": numpy_raster,
@@ -162,20 +167,35 @@ def made_clips(folder: str) -> list[str]:
     return paths
 
 
+def machine() -> str:
+    names = [line.split(":")[1].strip() for line in read_text("/proc/cpuinfo") if line.startswith("model name")]
+    model = names[0] if names else platform.machine()
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, PyAV {av.__version__}"
+
+
+def read_text(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("videos", nargs="*")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--json", action="store_true", help="frames per CPU second of every row, for a script to read")
     arguments = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, PyAV {av.__version__}")
+    table = rows(arguments.peers)
     with tempfile.TemporaryDirectory() as folder:
-        for path in arguments.videos or made_clips(folder):
-            rates = measure(path, rows(arguments.peers), arguments.repeats)
-            base = rates["PyAV decode (D)"]
-            print(f"\n{Path(path).name}: D = {base:.0f} frames/s")
-            for name, rate in rates.items():
-                print(f"  {name:<42} " + (f"{rate / base:6.2f} D" if rate else "not covered"))
+        rates = {path: measure(path, table, arguments.repeats) for path in arguments.videos or made_clips(folder)}
+    if arguments.json:
+        print(json.dumps({"machine": machine(), "frames_per_second": rates}, indent=2))
+        return
+    print(machine())
+    for path, by_row in rates.items():
+        base = by_row["PyAV decode (D)"]
+        print(f"\n{Path(path).name}: D = {base:.0f} frames/s")
+        for name, rate in by_row.items():
+            print(f"  {name:<44} " + (f"{rate / base:6.2f} D" if rate else "not covered"))
 
 
 if __name__ == "__main__":

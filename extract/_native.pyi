@@ -143,8 +143,15 @@ def subtract_prediction(
     bit_depth: int,
 ) -> None: ...
 
-# colour: residual planes to another size and colour representation
+# colour: samples to another colour representation, residual planes to another size too
 
+def change_matrix(
+    y: npt.NDArray[np.uint8],  # in place: full-range 4:2:0 planes
+    cb: npt.NDArray[np.uint8],
+    cr: npt.NDArray[np.uint8],
+    *,
+    matrix: Sequence[float],  # 3x3, row by row, from (Y, Cb, Cr) to (Y, Cb, Cr)
+) -> None: ...
 def residual_to_rgb(
     y: npt.NDArray[np.int16],
     cb: npt.NDArray[np.int16],

@@ -59,6 +59,9 @@ _PICTURE_TYPES: Final[dict[int, PictureType]] = {
 # Facts are kept for a while after their picture was displayed: a damaged stream may display a picture twice.
 _MAX_FACTS: Final = 16 * MAX_REORDER_FRAMES
 
+# A picture that libavcodec made up, or of which it lost the packet.
+_NO_PACKET: Final = PacketFacts(number=-1, num_bytes=0, is_reference=False, damaged=True)
+
 _PUSHER: Final = 1 << 40  # no packet has this number
 
 MOTION_CODECS: Final = frozenset({"h264", "mpeg4"})
@@ -211,17 +214,16 @@ class LibavReader:
                 f"at frame {self._num_displayed}; reading stopped there"
             )
             return
-        number = frame.pts if frame.pts is not None else -1
-        facts = self._facts[number]
+        facts = self._facts.get(-1 if frame.pts is None else frame.pts, _NO_PACKET)
         index = self._num_displayed
         self._num_displayed += 1
-        self._references.displayed(number, index)
+        self._references.displayed(facts.number, index)
         self._clock.announce(facts.pts)
         if self._difference is not None:
             self._difference.displayed(index, frame)
         self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[frame.pict_type], drained))
         if len(self._facts) > _MAX_FACTS:
-            self._facts = {n: known for n, known in self._facts.items() if n > number - _MAX_FACTS // 2}
+            self._facts = {n: known for n, known in self._facts.items() if n > facts.number - _MAX_FACTS // 2}
 
     def _ready(self, final: bool) -> Iterator[CodedFrame]:
         while len(self._held) > (0 if final else 1):

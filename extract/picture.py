@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, cast
 
 import av
@@ -10,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from videotx.extract.colour import is_full_range, swscale_matrix_of
+from videotx.extract import _native
+from videotx.extract.colour import (
+    colour_matrix_of,
+    is_full_range,
+    jpeg_from_rgb,
+    rgb_from_samples,
+    swscale_matrix_of,
+)
 
 
 class PictureConverter:
@@ -42,23 +50,33 @@ class PictureConverter:
 
     def to_jpeg_planes(self, frame: av.VideoFrame, width: int, height: int) -> tuple[npt.NDArray[np.uint8], ...]:
         """Planes Y, Cb, Cr of full-range BT.601 4:2:0."""
+        native = swscale_matrix_of(frame.colorspace)
         converted = self._planes.reformat(
             frame,
             width,
             height,
             "yuv420p",
-            src_colorspace=swscale_matrix_of(frame.colorspace),
-            dst_colorspace=_BT601,
+            src_colorspace=native,
+            dst_colorspace=native,
             src_color_range=_range(frame),
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
         chroma = ((width + 1) // 2, (height + 1) // 2)
-        return (
-            _plane(converted, 0, width, height, 1),
-            _plane(converted, 1, *chroma, 1),
-            _plane(converted, 2, *chroma, 1),
-        )
+        y = _plane(converted, 0, width, height, 1)
+        cb, cr = (_plane(converted, index, *chroma, 1) for index in (1, 2))
+        matrix = colour_matrix_of(frame.colorspace, frame.format.name)
+        if matrix not in ("bt601", "rgb"):
+            # swscale would change the matrix by way of RGB, at five times the cost.
+            _native.change_matrix(y, cb, cr, matrix=_to_jpeg(matrix))
+        return y, cb, cr
+
+
+@cache
+def _to_jpeg(matrix: str) -> list[float]:
+    """From full-range samples of a matrix to those of JPEG."""
+    to_jpeg: list[float] = (jpeg_from_rgb() @ rgb_from_samples(matrix, True)).ravel().tolist()
+    return to_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +102,6 @@ class Picture:
 # swscale's default tables leave RGB darker than it is by 1 to 2 steps on average.
 _ACCURATE: Final = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
-_BT601: Final = swscale_matrix_of(6)
-
 
 def _range(frame: av.VideoFrame) -> ColorRange:
     return ColorRange.JPEG if is_full_range(frame.color_range, frame.format.name) else ColorRange.MPEG
@@ -94,4 +110,4 @@ def _range(frame: av.VideoFrame) -> ColorRange:
 def _plane(frame: av.VideoFrame, index: int, width: int, height: int, channels: int) -> npt.NDArray[np.uint8]:
     plane = frame.planes[index]
     padded = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
-    return np.ascontiguousarray(padded[:height, : width * channels])
+    return padded[:height, : width * channels].copy()

@@ -80,6 +80,14 @@ void bind_planes(InPlane y, InPlane cb, InPlane cr, std::array<float, 9> matrix,
                    static_cast<int>(out.shape(1)), matrix, offset, Layout::kPlanar, {out.data(), out.size()});
 }
 
+using BytePlane = nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+void bind_change_matrix(BytePlane y, BytePlane cb, BytePlane cr, std::array<float, 9> matrix) {
+  change_matrix({{y.data(), y.size()}, {cb.data(), cb.size()}, {cr.data(), cr.size()},
+                 static_cast<int>(y.shape(1)), static_cast<int>(y.shape(0))},
+                matrix);
+}
+
 }  // namespace
 
 void bind_compensate(nb::module_& m) {
@@ -87,6 +95,8 @@ void bind_compensate(nb::module_& m) {
   m.def("subtract_prediction", &bind_subtract, "current"_a, "references"_a, "mv"_a.noconvert(), "ref"_a.noconvert(),
         "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(), "block"_a, "interpolation"_a,
         "rounding"_a, "chroma_shift_x"_a, "chroma_shift_y"_a, "bit_depth"_a);
+  m.def("change_matrix", &bind_change_matrix, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),
+        "matrix"_a);
   m.def("residual_to_rgb", &bind_rgb, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),
         "matrix"_a, "out"_a.noconvert());
   m.def("residual_to_planes", &bind_planes, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),

@@ -72,8 +72,8 @@ def test_pictures_become_rgb_and_jpeg_planes(matrix: str, full: bool, depth: int
     assert y.shape == (128, 128)
     assert cb.shape == cr.shape == (64, 64)
     stored = np.stack([y[8::16, 8::16], cb[4::8, 4::8], cr[4::8, 4::8]], -1)
-    assert np.abs(stored - jpeg_reference(expected)).max() < 3.2
-    assert np.abs(stored - jpeg_reference(expected)).mean() < 0.9
+    assert np.abs(stored - jpeg_reference(expected)).max() < 1.7
+    assert np.abs(stored - jpeg_reference(expected)).mean() < 0.6
 
 
 def test_bt601_and_bt709_are_told_apart() -> None:
