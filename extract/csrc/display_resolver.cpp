@@ -54,7 +54,15 @@ void DisplayResolver::resolve(Waiting& waiting) const {
     if (distance != 0 && distance >= -127 && distance <= 127) distance_of[i] = static_cast<std::int8_t>(distance);
   }
   distance_of[255] = kRefNone;  // -1
-  for (std::int8_t& ref : picture.ref) ref = distance_of[static_cast<std::uint8_t>(ref)];
+  // References are shared by 8x8 samples, so one lookup serves four cells.
+  const auto columns = static_cast<std::size_t>(picture.macroblock_columns) * 4;
+  for (std::size_t row = 0; row + 2 * columns <= picture.ref.size(); row += 2 * columns) {
+    std::int8_t* upper = picture.ref.data() + row;
+    for (std::size_t x = 0; x < columns; x += 2) {
+      upper[x] = upper[x + 1] = distance_of[static_cast<std::uint8_t>(upper[x])];
+    }
+    std::copy_n(upper, columns, upper + columns);
+  }
 }
 
 }  // namespace videotx

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -61,16 +60,15 @@ class CabacEngine {
     const std::uint32_t range_lps = transition.range_lps[range_ >> 6 & 3];
     const std::uint32_t range_mps = range_ - range_lps;
     const std::uint64_t scaled = std::uint64_t{range_mps} << kShift;
-    const std::uint64_t lps = static_cast<std::uint64_t>(value_ >= scaled);
-    const std::uint64_t mask = 0 - lps;
-    value_ -= scaled & mask;
-    range_ = range_mps + ((range_lps - range_mps) & static_cast<std::uint32_t>(mask));
-    const unsigned bin = (state ^ static_cast<unsigned>(lps)) & 1;
-    state = transition.next[lps];
-    const int shift = std::countl_zero(range_) - 23;
-    range_ <<= shift;
-    consume(shift);
-    return bin != 0;
+    const std::uint64_t difference = value_ - scaled;
+    // All ones for the most probable symbol: neither value uses the sign bit, so a borrow shows there.
+    const std::int64_t mps = static_cast<std::int64_t>(difference) >> 63;
+    value_ = difference + (scaled & static_cast<std::uint64_t>(mps));
+    range_ = range_lps + ((range_mps - range_lps) & static_cast<std::uint32_t>(mps));
+    const bool bin = ((state ^ ~mps) & 1) != 0;
+    state = transition.next[mps + 1];
+    renormalise();
+    return bin;
   }
 
   bool bypass() {
@@ -84,9 +82,7 @@ class CabacEngine {
   bool terminate() {
     range_ -= 2;
     if (value_ >= std::uint64_t{range_} << kShift) return true;
-    const int shift = std::countl_zero(range_) - 23;
-    range_ <<= shift;
-    consume(shift);
+    renormalise();
     return false;
   }
 
@@ -98,6 +94,12 @@ class CabacEngine {
   static constexpr int kShift = 54;
 
   [[nodiscard]] std::uint64_t load() const { return next_ <= limit_ ? load_big_endian64(data_ + next_) : 0; }
+  void renormalise() {
+    // The range is never zero, which spares the check of std::countl_zero.
+    const int shift = 8 - (__builtin_clz(range_) ^ 31);
+    range_ <<= shift;
+    consume(shift);
+  }
   void consume(int bits) {
     value_ <<= bits;
     spare_ -= bits;

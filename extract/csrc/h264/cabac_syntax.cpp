@@ -94,9 +94,10 @@ unsigned CabacSyntax::intra_chroma_pred_mode(const Macroblock& mb) {
 }
 
 unsigned CabacSyntax::coded_block_pattern(const Macroblock& mb, bool chroma) {
+  Run bin(*this);
   const unsigned left = mb.left->cbp_luma;
   const unsigned top = mb.top->cbp_luma;
-  const auto luma_bin = [this](unsigned a, unsigned b) { return bin(73U + (1 - a) + 2 * (1 - b)) ? 1U : 0U; };
+  const auto luma_bin = [&bin](unsigned a, unsigned b) { return bin(73U + (1 - a) + 2 * (1 - b)) ? 1U : 0U; };
   const unsigned b0 = luma_bin(left >> 1 & 1, top >> 2 & 1);
   const unsigned b1 = luma_bin(b0, top >> 3 & 1);
   const unsigned b2 = luma_bin(left >> 3 & 1, b0);
@@ -134,35 +135,32 @@ unsigned CabacSyntax::ref_idx(Macroblock& mb, std::size_t list, int block, unsig
   return ref;
 }
 
-int CabacSyntax::mvd_component(std::size_t base, unsigned sum) {
-  ContextState* contexts = contexts_.data() + base;
-  if (!engine_.decode(contexts[sum < 3 ? 0U : sum > 32 ? 2U : 1U])) return 0;
-  CabacEngine engine = engine_;  // kept in registers
+int CabacSyntax::mvd_component(Run& bin, std::size_t base, unsigned sum) {
+  if (!bin(base + (sum < 3 ? 0U : sum > 32 ? 2U : 1U))) return 0;
   int magnitude = 1;
-  std::size_t context = 3;
-  while (magnitude < 9 && engine.decode(contexts[context])) {
-    if (context < 6) ++context;
+  std::size_t context = base + 3;
+  while (magnitude < 9 && bin(context)) {
+    if (context < base + 6) ++context;
     ++magnitude;
   }
   if (magnitude >= 9) {
     unsigned k = 3;
-    while (engine.bypass()) {
+    while (bin.bypass()) {
       magnitude += 1 << k;
       if (++k > 20) throw DamagedData("motion vector difference out of range");
     }
-    while (k-- != 0) magnitude += (engine.bypass() ? 1 : 0) << k;
+    while (k-- != 0) magnitude += (bin.bypass() ? 1 : 0) << k;
   }
-  const bool negative = engine.bypass();
-  engine_ = engine;
-  return negative ? -magnitude : magnitude;
+  return bin.bypass() ? -magnitude : magnitude;
 }
 
 MotionVector CabacSyntax::mvd(Macroblock& mb, std::size_t list, int column, int row, int width, int height) {
   auto& cache = mb.mvd[list];
   const auto& left = cache[cell(column - 1, row)];
   const auto& top = cache[cell(column, row - 1)];
-  const int x = mvd_component(40, static_cast<unsigned>(left[0] + top[0]));
-  const int y = mvd_component(47, static_cast<unsigned>(left[1] + top[1]));
+  Run bin(*this);
+  const int x = mvd_component(bin, 40, static_cast<unsigned>(left[0] + top[0]));
+  const int y = mvd_component(bin, 47, static_cast<unsigned>(left[1] + top[1]));
   // Sums beyond 32 all mean the same, so the magnitudes may be capped.
   const std::array<std::uint8_t, 2> magnitudes = {static_cast<std::uint8_t>(std::min(std::abs(x), 64)),
                                                   static_cast<std::uint8_t>(std::min(std::abs(y), 64))};

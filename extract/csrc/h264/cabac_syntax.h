@@ -39,9 +39,24 @@ class CabacSyntax {
   [[nodiscard]] std::size_t position() const { return engine_.position(); }
 
  private:
+  // Decodes several bins in a row with the engine in registers, and puts it back at the end.
+  class Run {
+   public:
+    explicit Run(CabacSyntax& syntax) : syntax_(syntax), engine_(syntax.engine_) {}
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+    ~Run() { syntax_.engine_ = engine_; }
+    bool operator()(std::size_t context) { return engine_.decode(syntax_.contexts_[context]); }
+    bool bypass() { return engine_.bypass(); }
+
+   private:
+    CabacSyntax& syntax_;
+    CabacEngine engine_;
+  };
+
   bool bin(std::size_t context) { return engine_.decode(contexts_[context]); }
   unsigned intra_type(std::size_t first, bool in_intra_slice);
-  int mvd_component(std::size_t base, unsigned sum);
+  static int mvd_component(Run& bin, std::size_t base, unsigned sum);
   bool coded_block_flag(const Macroblock& mb, unsigned category, bool left, bool top);
   template <int Kind>
   void significance_and_levels(unsigned category, unsigned num_coefficients, Levels& levels);
