@@ -170,6 +170,7 @@ def extract(**options: Any) -> None:
     written, or not one video could be extracted, or --strict and a video failed. 2: wrong use, such as another recipe
     on the same output.
     """
+    from videotx.pipeline.estimate import estimate
     from videotx.pipeline.executors import executor
     from videotx.pipeline.isolation import Limits
     from videotx.pipeline.layout import Layout
@@ -183,7 +184,7 @@ def extract(**options: Any) -> None:
     recipe = _usage_errors(lambda: _recipe(options))
     with executor(inline, workers, scheduler) as chosen:
         if dry_run:
-            _print_estimate(source, recipe, limits, chosen)
+            click.echo("\n".join(estimate(source, recipe, limits, chosen).lines()))
             return
         # The jobs of an array share one plan; whoever comes first makes it.
         if share is None or not Layout(out).plan.exists():
@@ -386,20 +387,6 @@ def _usage_errors(function: Callable[[], Any]) -> Any:
         return function()
     except (ValueError, FileNotFoundError, FileExistsError) as error:
         raise click.UsageError(str(error)) from error
-
-
-def _print_estimate(source: Any, recipe: Recipe, limits: Any, executor: Any) -> None:
-    from videotx.pipeline.estimate import estimate
-
-    found = estimate(source, recipe, limits, executor)
-    click.echo(f"videos      {found.num_videos}, {sum(found.failures.values())} with unreadable headers")
-    for code, count in sorted(found.failures.items()):
-        click.echo(f"            {count:>4} {code}")
-    click.echo(f"shards      {found.num_shards}")
-    click.echo(f"frames      about {found.num_frames}")
-    for name, size in found.num_bytes.items():
-        click.echo(f"{name:<11} about {size / 1e9:.3f} GB")
-    click.echo(f"core-hours  about {found.core_hours:.3f}, measured on {found.num_sampled} frames")
 
 
 def _print_summary(summary: Summary, out: Path) -> None:

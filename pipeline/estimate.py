@@ -33,6 +33,17 @@ class Estimate:
     core_hours: float
     num_sampled: int
 
+    def lines(self) -> list[str]:
+        """For people."""
+        return [
+            f"videos      {self.num_videos}, {sum(self.failures.values())} with unreadable headers",
+            *(f"            {count:>4} {code}" for code, count in sorted(self.failures.items())),
+            f"shards      {self.num_shards}",
+            f"frames      about {self.num_frames}",
+            *(f"{name:<11} about {size / 1e9:.3f} GB" for name, size in self.num_bytes.items()),
+            f"core-hours  about {self.core_hours:.3f}, measured on {self.num_sampled} frames",
+        ]
+
 
 @dataclass(slots=True)
 class _Sample:
