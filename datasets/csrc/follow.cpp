@@ -31,21 +31,82 @@ Tap tap(float column, float row, int columns, int rows) {
           r - static_cast<float>(top)};
 }
 
-struct Walker {
-  Point at;
-  std::uint32_t state = 0;
-  std::uint32_t num_filled = 0;
+// Points on their way: (source, point), coordinate by coordinate, so that the compiler can move eight at once.
+struct Walkers {
+  std::vector<float> x;
+  std::vector<float> y;
+  std::vector<std::int32_t> state;
+  std::vector<std::int32_t> num_filled;
+
+  explicit Walkers(std::size_t count) : x(count), y(count), state(count), num_filled(count) {}
 };
 
-// Bilinear mean of four cells. Written as pairs of x and y, which compilers turn into vector instructions.
-Velocity blend(const Velocity* field, const Tap& t) {
-  const Velocity a = field[t.corner];
-  const Velocity b = field[t.corner + t.right];
-  const Velocity c = field[t.corner + t.below];
-  const Velocity d = field[t.corner + t.right + t.below];
-  const Velocity left{a.x + t.y * (c.x - a.x), a.y + t.y * (c.y - a.y)};
-  const Velocity right{b.x + t.y * (d.x - b.x), b.y + t.y * (d.y - b.y)};
-  return {left.x + t.x * (right.x - left.x), left.y + t.x * (right.y - left.y)};
+// One link's field, likewise.
+struct Field {
+  std::vector<float> x;
+  std::vector<float> y;
+  std::vector<std::int32_t> filled;
+};
+
+struct Step {
+  int rows;
+  int columns;
+  float per_block;
+  float sign;
+  float width;
+  float height;
+};
+
+// Vector instructions of newer processors are used where there are any; sanitizers cannot follow the choice.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define VIDEOTX_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define VIDEOTX_CLONES
+#endif
+
+// Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge.
+VIDEOTX_CLONES void move(std::size_t count, float* __restrict x, float* __restrict y, std::int32_t* __restrict state,
+                         std::int32_t* __restrict num_filled, const float* __restrict field_x,
+                         const float* __restrict field_y, const std::int32_t* __restrict filled, Step step) {
+  const auto last_column = static_cast<float>(step.columns - 1);
+  const auto last_row = static_cast<float>(step.rows - 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    float c = x[i] * step.per_block - 0.5F;
+    float r = y[i] * step.per_block - 0.5F;
+    c = c > 0.0F ? c : 0.0F;
+    r = r > 0.0F ? r : 0.0F;
+    c = c < last_column ? c : last_column;
+    r = r < last_row ? r : last_row;
+    const auto left = static_cast<std::int32_t>(c);
+    const auto top = static_cast<std::int32_t>(r);
+    const float u = c - static_cast<float>(left);
+    const float v = r - static_cast<float>(top);
+    const std::int32_t right = static_cast<std::int32_t>(left + 1 < step.columns);
+    const std::int32_t below = static_cast<std::int32_t>(top + 1 < step.rows) * step.columns;
+    const std::int32_t corner = top * step.columns + left;
+    const std::int32_t nearest = corner + static_cast<std::int32_t>(u >= 0.5F) * right + static_cast<std::int32_t>(v >= 0.5F) * below;
+    const float left_x = field_x[corner] + v * (field_x[corner + below] - field_x[corner]);
+    const float left_y = field_y[corner] + v * (field_y[corner + below] - field_y[corner]);
+    const std::int32_t other = corner + right;
+    const float right_x = field_x[other] + v * (field_x[other + below] - field_x[other]);
+    const float right_y = field_y[other] + v * (field_y[other + below] - field_y[other]);
+    const float mean_x = left_x + u * (right_x - left_x);
+    const float mean_y = left_y + u * (right_y - left_y);
+    const float own_x = field_x[nearest];
+    const float own_y = field_y[nearest];
+    const float apart = std::fabs(mean_x - own_x) + std::fabs(mean_y - own_y);
+    const float taken_x = apart > kEdge ? own_x : mean_x;
+    const float taken_y = apart > kEdge ? own_y : mean_y;
+    const float to_x = x[i] + step.sign * taken_x;
+    const float to_y = y[i] + step.sign * taken_y;
+    const std::int32_t outside = kOutside * (static_cast<std::int32_t>(to_x < 0.0F) | static_cast<std::int32_t>(to_y < 0.0F) |
+                                             static_cast<std::int32_t>(to_x > step.width) |
+                                             static_cast<std::int32_t>(to_y > step.height));
+    x[i] = to_x;
+    y[i] = to_y;
+    state[i] |= outside;
+    num_filled[i] += filled[nearest];
+  }
 }
 
 using Residual = std::array<float, kResidualValues>;
@@ -53,40 +114,47 @@ using Residual = std::array<float, kResidualValues>;
 class Follower {
  public:
   Follower(const Links& links, const Estimates& estimates, float width, float height, const ResidualCells* cells)
-      : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {}
+      : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {
+    field_.x.resize(links.grid.size());
+    field_.y.resize(links.grid.size());
+    field_.filled.resize(links.grid.size());
+  }
 
-  // All `walkers` cross link `index` together, so that its field is read once while it is in the cache.
-  void cross(std::span<Walker> walkers, std::span<Residual> residuals, std::size_t index, bool forward) const {
+  // Walkers [begin, end) cross link `index` together, so that its field is read once while it is in the cache.
+  void cross(Walkers& walkers, std::span<Residual> residuals, std::size_t begin, std::size_t end, std::size_t index,
+             bool forward) {
     if (links_.broken[index] != 0) {
-      for (Walker& walker : walkers) {
-        walker.state |= kBroken;
+      for (std::size_t i = begin; i < end; ++i) {
+        walkers.state[i] |= kBroken;
       }
       return;
     }
-    const Grid grid = links_.grid;
-    const Velocity* field = (forward ? links_.forward : links_.backward).data() + index * grid.size();
-    const std::uint8_t* filled = (forward ? links_.forward_filled : links_.backward_filled).data() + index * grid.size();
-    const float sign = forward ? 1.0F : -1.0F;
-    const float per_block = 1.0F / grid.block;
-    const float width = width_;
-    const float height = height_;
-    for (std::size_t i = 0; i < walkers.size(); ++i) {
-      Walker& walker = walkers[i];
-      const Point from = walker.at;
-      const Tap t = tap(from.x * per_block, from.y * per_block, grid.columns, grid.rows);
-      const std::size_t nearest = t.corner + (t.x >= 0.5F ? t.right : 0) + (t.y >= 0.5F ? t.below : 0);
-      const Velocity own = field[nearest];
-      Velocity v = blend(field, t);
-      if (std::fabs(v.x - own.x) + std::fabs(v.y - own.y) > kEdge) {
-        v = own;
-      }
-      walker.at = {from.x + sign * v.x, from.y + sign * v.y};
-      walker.num_filled += filled[nearest];
-      const bool outside = (walker.at.x < 0.0F) | (walker.at.y < 0.0F) | (walker.at.x > width) | (walker.at.y > height);
-      walker.state |= outside ? kOutside : std::uint32_t{0};
-      if (!residuals.empty()) {
-        add_residual(residuals[i], index, forward ? from : walker.at, forward ? walker.at : from, sign);
-      }
+    const Grid& grid = links_.grid;
+    const std::span<const Velocity> velocity =
+        std::span(forward ? links_.forward : links_.backward).subspan(index * grid.size(), grid.size());
+    const std::span<const std::uint8_t> filled =
+        std::span(forward ? links_.forward_filled : links_.backward_filled).subspan(index * grid.size(), grid.size());
+    for (std::size_t cell = 0; cell < grid.size(); ++cell) {
+      field_.x[cell] = velocity[cell].x;
+      field_.y[cell] = velocity[cell].y;
+      field_.filled[cell] = filled[cell];
+    }
+    const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
+    if (residuals.empty()) {
+      move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
+           walkers.num_filled.data() + begin, field_.x.data(), field_.y.data(), field_.filled.data(), step);
+      return;
+    }
+    const std::vector<float> from_x(walkers.x.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    walkers.x.begin() + static_cast<std::ptrdiff_t>(end));
+    const std::vector<float> from_y(walkers.y.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    walkers.y.begin() + static_cast<std::ptrdiff_t>(end));
+    move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
+         walkers.num_filled.data() + begin, field_.x.data(), field_.y.data(), field_.filled.data(), step);
+    for (std::size_t i = begin; i < end; ++i) {
+      const Point from{from_x[i - begin], from_y[i - begin]};
+      const Point to{walkers.x[i], walkers.y[i]};
+      add_residual(residuals[i], index, forward ? from : to, forward ? to : from, step.sign);
     }
   }
 
@@ -126,6 +194,7 @@ class Follower {
   float width_;
   float height_;
   const ResidualCells* cells_;
+  Field field_;
 };
 
 }  // namespace
@@ -138,13 +207,16 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
   if (cells != nullptr) {
     out.residual.resize(t * t * p * kResidualValues);
   }
-  const Follower follower(links, estimates, width, height, cells);
-  std::vector<Walker> walkers(t * p);
+  Follower follower(links, estimates, width, height, cells);
+  Walkers walkers(t * p);
   std::vector<Residual> residuals(cells != nullptr ? t * p : 0);
 
   const auto start = [&](std::size_t source) {
     for (std::size_t i = 0; i < p; ++i) {
-      walkers[source * p + i] = Walker{points[i], 0, 0};
+      walkers.x[source * p + i] = points[i].x;
+      walkers.y[source * p + i] = points[i].y;
+      walkers.state[source * p + i] = 0;
+      walkers.num_filled[source * p + i] = 0;
       if (cells != nullptr) {
         residuals[source * p + i].fill(0.0F);
       }
@@ -153,11 +225,11 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
   const auto record = [&](std::size_t source, std::size_t target) {
     const float per_step = 1.0F / static_cast<float>(std::abs(frames[target] - frames[source]));
     for (std::size_t i = 0; i < p; ++i) {
-      const Walker& walker = walkers[source * p + i];
+      const std::size_t walker = source * p + i;
       const std::size_t at = (source * t + target) * p + i;
-      out.displacement[at] = {walker.at.x - points[i].x, walker.at.y - points[i].y};
-      out.state[at] = static_cast<std::uint8_t>(walker.state);
-      out.filled[at] = static_cast<float>(walker.num_filled) * per_step;
+      out.displacement[at] = {walkers.x[walker] - points[i].x, walkers.y[walker] - points[i].y};
+      out.state[at] = static_cast<std::uint8_t>(walkers.state[walker]);
+      out.filled[at] = static_cast<float>(walkers.num_filled[walker]) * per_step;
       if (cells != nullptr) {
         std::copy_n(residuals[source * p + i].begin(), kResidualValues,
                     out.residual.begin() + static_cast<std::ptrdiff_t>(at * kResidualValues));
@@ -165,10 +237,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
     }
   };
   const auto advance = [&](std::size_t first_source, std::size_t last_source, std::size_t index, bool forward) {
-    const std::size_t begin = first_source * p;
-    const std::size_t count = (last_source - first_source) * p;
-    follower.cross(std::span(walkers).subspan(begin, count),
-                   cells != nullptr ? std::span(residuals).subspan(begin, count) : std::span<Residual>(), index, forward);
+    follower.cross(walkers, residuals, first_source * p, last_source * p, index, forward);
   };
 
   for (std::size_t target = 0; target < t; ++target) {
