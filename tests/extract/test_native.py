@@ -101,7 +101,7 @@ def test_vectors_equal_libavcodecs_export(name: str, shared_videos: Path) -> Non
             num_fillers += fillers
     assert next(pictures, None) is None
     assert num_vectors > 0
-    assert num_fillers < 0.15 * num_vectors
+    assert num_fillers < 0.25 * num_vectors  # up to 20 % in these streams
 
 
 def covered_blocks(exported: np.ndarray, ref: np.ndarray) -> int:
