@@ -75,6 +75,11 @@ def still(*size: int) -> Steering:
     return Steering(torch.zeros(*size, 3, 2).double(), torch.zeros(*size, 3, 5).double())
 
 
+def test_other_frames_are_those_of_the_subclip_the_next_one_first() -> None:
+    assert other_frames(8, 4)[0] == [1, 2, 3]
+    assert other_frames(8, 4)[5] == [6, 7, 4]
+
+
 @pytest.mark.parametrize("normalised", get_args(Normalised))
 def test_frozen_it_is_an_average_over_the_other_frames_of_the_subclip(normalised: Normalised) -> None:
     attention = space_time(normalised=normalised)
