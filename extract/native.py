@@ -105,6 +105,7 @@ class NativeReader:
         self._num_announced = 0
         self._num_displayed = 0
         self._num_damaged = 0
+        self._num_field_predicted = 0
         self._stopped = False
         self._frames = self._read()
 
@@ -114,7 +115,7 @@ class NativeReader:
 
     @property
     def motion_exact(self) -> bool:
-        return True
+        return self._num_field_predicted == 0
 
     @property
     def residual_kind(self) -> ResidualKind | None:
@@ -206,6 +207,7 @@ class NativeReader:
         index = self._num_displayed
         self._num_displayed += 1
         self._num_damaged += coded.damaged
+        self._num_field_predicted += coded.field_motion
         return CodedFrame(
             index=index,
             pts=pts,
@@ -228,7 +230,7 @@ class NativeReader:
         across = slice(self._info.crop_left // 4, None, self._block // 4)
         mv = np.ascontiguousarray(coded.mv[:, down, across][:, :rows, :columns])
         ref = np.ascontiguousarray(coded.ref[:, down, across][:, :rows, :columns])
-        return MotionField(mv, ref, self._block, exact=True)
+        return MotionField(mv, ref, self._block, exact=not coded.field_motion)
 
     def _qp(self, coded: _native.CodedPicture) -> npt.NDArray[np.int8]:
         rows = -(-self._info.height // 16)
@@ -267,6 +269,11 @@ class NativeReader:
         return plane[top : top + rows, left : left + columns]
 
     def _finish(self) -> None:
+        if self._num_field_predicted:
+            self.warnings.append(
+                f"{self._num_field_predicted} of {self._num_displayed} frames hold macroblocks predicted by field, "
+                "whose vectors are given as the mean of both fields"
+            )
         if self._num_damaged:
             self.warnings.append(f"{self._num_damaged} of {self._num_displayed} frames are damaged")
         if self._num_displayed == 0:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pytest
 from av.video.frame import PictureType
 
+from videotx.extract import open_video
 from videotx.extract._native import CodedPicture
 
 FILES = [
@@ -113,6 +114,14 @@ def test_vectors_equal_the_decoders_in_the_first_frames(
     assert result.num_different == 0
     assert result.num_unexported <= 1
     assert result.num_pixels_missing == 0
+
+
+def test_means_of_field_vectors_are_not_passed_off_as_exact(shared_videos: Path) -> None:
+    with open_video(shared_videos / "mpeg4/m4_asp_interlaced_bvop.avi", reader="native") as reader:
+        exact = {frame.picture_type: frame.motion.exact for frame in reader if frame.motion is not None}
+        assert exact == {"I": True, "P": False, "B": False}
+        assert not reader.motion_exact
+        assert any("mean of both fields" in warning for warning in reader.warnings)
 
 
 @pytest.mark.slow
