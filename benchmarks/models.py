@@ -111,15 +111,17 @@ def prepared(
 
 
 def seconds(name: str, options: argparse.Namespace, originals: list[bool], training: bool) -> list[float]:
-    """Median seconds of a step, of each implementation in turn."""
+    """Median seconds of a step, of each implementation in turn; with one thread of a CPU, seconds of that thread."""
+    # One thread's own time is free of what else the machine does; more threads, or a GPU, need the wall clock.
+    clock = time.process_time if options.device == "cpu" and options.threads == 1 else time.perf_counter
     made = [prepared(name, options, original, training) for original in originals]
     times: list[list[float]] = [[] for _ in made]
     for repeat in range(1 + options.repeats):
         for (model, arguments), taken in zip(made, times, strict=True):
-            start = time.perf_counter()
+            start = clock()
             step(model, arguments, training)
             if repeat:  # the first one warms up
-                taken.append(time.perf_counter() - start)
+                taken.append(clock() - start)
     return [statistics.median(taken) for taken in times]
 
 
