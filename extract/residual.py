@@ -42,7 +42,7 @@ class Residual:
         rows, columns = self._size(width, height)
         out: npt.NDArray[np.int16] = np.empty((rows, columns, 3), np.int16)
         matrix = rgb_from_samples(self.colour_matrix, self.full_range, self.bit_depth)
-        _native.residual_to_rgb(*self._planes(), matrix=matrix.ravel().tolist(), out=out)
+        _native.residual_to_rgb(self.y, self.cb, self.cr, matrix=matrix.ravel().tolist(), out=out)
         return out
 
     def jpeg_planes(self, width: int | None = None, height: int | None = None) -> tuple[npt.NDArray[np.uint8], ...]:
@@ -53,12 +53,9 @@ class Residual:
         rows, columns = self._size(width, height)
         out: npt.NDArray[np.uint8] = np.empty((3, rows, columns), np.uint8)
         matrix = jpeg_from_rgb() @ rgb_from_samples(self.colour_matrix, self.full_range, self.bit_depth) / 2
-        _native.residual_to_planes(*self._planes(), matrix=matrix.ravel().tolist(), offset=_STORED_ZERO, out=out)
+        coefficients = matrix.ravel().tolist()
+        _native.residual_to_planes(self.y, self.cb, self.cr, matrix=coefficients, offset=_STORED_ZERO, out=out)
         return out[0], out[1], out[2]
-
-    def _planes(self) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-        # A reader may hand over the cropped part of larger planes.
-        return np.ascontiguousarray(self.y), np.ascontiguousarray(self.cb), np.ascontiguousarray(self.cr)
 
     def _size(self, width: int | None, height: int | None) -> tuple[int, int]:
         return height or self.y.shape[0], width or self.y.shape[1]

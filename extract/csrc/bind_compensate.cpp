@@ -64,17 +64,26 @@ void bind_subtract(const PicturePlanes& current, const std::vector<std::tuple<in
                       {{y.data(), y.size()}, {cb.data(), cb.size()}, {cr.data(), cr.size()}});
 }
 
-SignedPlane signed_plane_of(const InPlane& array) {
-  return {{array.data(), array.size()}, static_cast<int>(array.shape(1)), static_cast<int>(array.shape(0))};
+// A residual plane may be the cropped part of a larger one: rows apart, samples of a row side by side.
+using ResidualPlane = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::device::cpu>;
+
+SignedPlane signed_plane_of(const ResidualPlane& array) {
+  const std::size_t rows = array.shape(0), columns = array.shape(1);
+  if (rows == 0 || columns == 0) return {};
+  if ((columns > 1 && array.stride(1) != 1) || (rows > 1 && array.stride(0) < static_cast<std::int64_t>(columns))) {
+    throw std::invalid_argument("expected planes whose rows are contiguous and in order");
+  }
+  const std::size_t stride = rows > 1 ? static_cast<std::size_t>(array.stride(0)) : columns;
+  return {{array.data(), (rows - 1) * stride + columns}, static_cast<int>(columns), static_cast<int>(rows), stride};
 }
 
-void bind_rgb(InPlane y, InPlane cb, InPlane cr, std::array<float, 9> matrix,
+void bind_rgb(ResidualPlane y, ResidualPlane cb, ResidualPlane cr, std::array<float, 9> matrix,
               nb::ndarray<std::int16_t, nb::shape<-1, -1, 3>, nb::c_contig, nb::device::cpu> out) {
   convert_residual({signed_plane_of(y), signed_plane_of(cb), signed_plane_of(cr)}, static_cast<int>(out.shape(1)),
                    static_cast<int>(out.shape(0)), matrix, 0.0F, Layout::kInterleaved, {out.data(), out.size()});
 }
 
-void bind_planes(InPlane y, InPlane cb, InPlane cr, std::array<float, 9> matrix, float offset,
+void bind_planes(ResidualPlane y, ResidualPlane cb, ResidualPlane cr, std::array<float, 9> matrix, float offset,
                  nb::ndarray<std::uint8_t, nb::shape<3, -1, -1>, nb::c_contig, nb::device::cpu> out) {
   convert_residual({signed_plane_of(y), signed_plane_of(cb), signed_plane_of(cr)}, static_cast<int>(out.shape(2)),
                    static_cast<int>(out.shape(1)), matrix, offset, Layout::kPlanar, {out.data(), out.size()});

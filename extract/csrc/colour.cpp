@@ -22,6 +22,12 @@ Filter triangle_filter(int from, int to) {
   const double support = std::max(1.0, ratio);
   const auto size = static_cast<std::size_t>(to);
   Filter filter;
+  if (from == to) {
+    filter.num_taps = 1;
+    filter.weights.assign(size, 1.0F);
+    for (std::size_t i = 0; i < size; ++i) filter.first.push_back(i);
+    return filter;
+  }
   // As many whole numbers as an open interval of the filter's width can hold.
   filter.num_taps = std::min(static_cast<std::size_t>(from), static_cast<std::size_t>(std::ceil(2 * support)));
   filter.weights.assign(filter.num_taps * size, 0.0F);
@@ -45,8 +51,44 @@ Filter triangle_filter(int from, int to) {
   return filter;
 }
 
-// One plane at the target size, a row at a time: the vertical filter runs over whole rows, the horizontal one over its
-// result. Most rows of a residual are zero, and cost next to nothing.
+// Most of a residual is zero, so that work is done by segments of a row and only where there is something.
+constexpr std::size_t kSegment = 16;
+
+std::size_t num_segments(std::size_t columns) { return (columns + kSegment - 1) / kSegment; }
+
+// A row of floats that is zero outside its active segments; the last segment is padded, so that all have one length.
+class SparseRow {
+ public:
+  explicit SparseRow(std::size_t columns)
+      : columns_(columns), samples_(num_segments(columns) * kSegment), active_(num_segments(columns)) {}
+
+  std::size_t columns() const { return columns_; }
+  std::span<const float> samples() const { return samples_; }
+  bool active(std::size_t segment) const { return active_[segment] != 0; }
+  std::span<const float, kSegment> segment(std::size_t index) const {
+    return std::span<const float>(samples_).subspan(index * kSegment).first<kSegment>();
+  }
+
+  void clear() {
+    for (std::size_t segment = 0; segment < active_.size(); ++segment) {
+      if (active_[segment] == 0) continue;
+      std::ranges::fill(activate(segment), 0.0F);
+      active_[segment] = 0;
+    }
+  }
+
+  std::span<float, kSegment> activate(std::size_t segment) {
+    active_[segment] = 1;
+    return std::span<float>(samples_).subspan(segment * kSegment).first<kSegment>();
+  }
+
+ private:
+  std::size_t columns_;
+  std::vector<float> samples_;
+  std::vector<std::uint8_t> active_;
+};
+
+// One plane at the target size, a row at a time: the vertical filter runs over rows, the horizontal one over its result.
 class ScaledPlane {
  public:
   ScaledPlane(const SignedPlane& plane, int width, int height)
@@ -57,40 +99,63 @@ class ScaledPlane {
     vertical_ = triangle_filter(plane.height, height);
   }
 
-  // The row, or an empty span where it is zero.
-  std::span<const float> row(int y) {
-    if (plane_.samples.empty() || !filter_columns(static_cast<std::size_t>(y))) return {};
+  const SparseRow& row(int y) {
+    row_.clear();
+    if (plane_.samples.empty()) return row_;
+    columns_.clear();
+    filter_columns(static_cast<std::size_t>(y));
     if (same_width_) return columns_;
-    std::fill(row_.begin(), row_.end(), 0.0F);
-    for (std::size_t t = 0; t < horizontal_.num_taps; ++t) {
-      const float* weights = horizontal_.weights.data() + t * row_.size();
-      for (std::size_t x = 0; x < row_.size(); ++x) row_[x] += weights[x] * columns_[horizontal_.first[x] + t];
-    }
+    filter_row();
     return row_;
   }
 
  private:
-  bool filter_columns(std::size_t y) {
-    bool any = false;
+  void filter_columns(std::size_t y) {
+    const std::size_t width = columns_.columns();
     for (std::size_t t = 0; t < vertical_.num_taps; ++t) {
       const float weight = vertical_.weights[t * height_ + y];
       if (weight == 0.0F) continue;
-      const auto line = plane_.samples.subspan((vertical_.first[y] + t) * columns_.size(), columns_.size());
-      unsigned bits = 0;
-      for (const std::int16_t sample : line) bits |= static_cast<std::uint16_t>(sample);
-      if (bits == 0) continue;
-      if (!any) std::fill(columns_.begin(), columns_.end(), 0.0F);
-      any = true;
-      for (std::size_t x = 0; x < columns_.size(); ++x) columns_[x] += weight * static_cast<float>(line[x]);
+      const auto line = plane_.samples.subspan((vertical_.first[y] + t) * plane_.stride, width);
+      for (std::size_t start = 0; start < width; start += kSegment) {
+        const auto part = line.subspan(start, std::min(kSegment, width - start));
+        unsigned bits = 0;
+        for (const std::int16_t sample : part) bits |= static_cast<std::uint16_t>(sample);
+        if (bits == 0) continue;
+        const auto sums = columns_.activate(start / kSegment);
+        if (part.size() == kSegment) {  // the usual case, of a length the compiler knows
+          for (std::size_t x = 0; x < kSegment; ++x) sums[x] += weight * static_cast<float>(part[x]);
+        } else {
+          for (std::size_t x = 0; x < part.size(); ++x) sums[x] += weight * static_cast<float>(part[x]);
+        }
+      }
     }
-    return any;
+  }
+
+  void filter_row() {
+    const auto input = columns_.samples();
+    const std::size_t width = row_.columns();
+    for (std::size_t start = 0; start < width; start += kSegment) {
+      const std::size_t stop = std::min(start + kSegment, width);
+      const std::size_t last = horizontal_.first[stop - 1] + horizontal_.num_taps - 1;
+      bool any = false;
+      for (std::size_t segment = horizontal_.first[start] / kSegment; segment <= last / kSegment; ++segment) {
+        any = any || columns_.active(segment);
+      }
+      if (!any) continue;
+      const auto sums = row_.activate(start / kSegment);
+      for (std::size_t t = 0; t < horizontal_.num_taps; ++t) {
+        const auto weights = std::span(horizontal_.weights).subspan(t * width + start, stop - start);
+        const auto first = std::span(horizontal_.first).subspan(start, stop - start);
+        for (std::size_t x = 0; x < stop - start; ++x) sums[x] += weights[x] * input[first[x] + t];
+      }
+    }
   }
 
   SignedPlane plane_;
   bool same_width_;
   std::size_t height_;
   Filter horizontal_, vertical_;
-  std::vector<float> columns_, row_;
+  SparseRow columns_, row_;
 };
 
 // Adding a positive whole number makes truncation round to the nearest, which compilers vectorise and lrintf they do not.
@@ -102,6 +167,31 @@ T rounded(float value) {
   return static_cast<T>(static_cast<int>(clamped + (0.5F - static_cast<float>(kLow))) + kLow);
 }
 
+// Writes the active segments of one row; the others already hold what zero becomes.
+template <typename T>
+void convert_row(const std::array<const SparseRow*, 3>& rows, std::size_t y, const Matrix3& m, float offset, Layout layout,
+                 std::span<T> out) {
+  const std::size_t columns = rows[0]->columns();
+  const std::size_t area = out.size() / 3;
+  std::array<T, kSegment> line;
+  for (std::size_t start = 0; start < columns; start += kSegment) {
+    const std::size_t segment = start / kSegment;
+    if (!rows[0]->active(segment) && !rows[1]->active(segment) && !rows[2]->active(segment)) continue;
+    const std::size_t size = std::min(kSegment, columns - start);
+    const std::size_t before = y * columns + start;
+    const auto a = rows[0]->segment(segment), b = rows[1]->segment(segment), c = rows[2]->segment(segment);
+    for (std::size_t channel = 0; channel < 3; ++channel) {
+      const float ma = m[3 * channel], mb = m[3 * channel + 1], mc = m[3 * channel + 2];
+      for (std::size_t x = 0; x < kSegment; ++x) line[x] = rounded<T>(ma * a[x] + mb * b[x] + mc * c[x] + offset);
+      if (layout == Layout::kPlanar) {
+        std::copy_n(line.begin(), size, out.subspan(channel * area + before, size).begin());
+      } else {
+        for (std::size_t x = 0; x < size; ++x) out[3 * (before + x) + channel] = line[x];
+      }
+    }
+  }
+}
+
 template <typename T>
 void convert(const std::array<SignedPlane, 3>& planes, int width, int height, const Matrix3& m, float offset,
              Layout layout, std::span<T> out) {
@@ -110,36 +200,17 @@ void convert(const std::array<SignedPlane, 3>& planes, int width, int height, co
     throw std::invalid_argument("output does not fit the target size");
   }
   for (const SignedPlane& plane : planes) {
-    const bool fits = plane.samples.size() == static_cast<std::size_t>(plane.width) * static_cast<std::size_t>(plane.height);
+    if (plane.samples.empty()) continue;
+    const auto rows = static_cast<std::size_t>(plane.height), columns = static_cast<std::size_t>(plane.width);
+    const bool fits = plane.stride >= columns && plane.samples.size() == (rows - 1) * plane.stride + columns;
     if (!fits) throw std::invalid_argument("a plane's samples do not fit its size");
   }
   std::array<ScaledPlane, 3> scaled = {ScaledPlane(planes[0], width, height), ScaledPlane(planes[1], width, height),
                                        ScaledPlane(planes[2], width, height)};
-  const auto columns = static_cast<std::size_t>(width);
-  const std::size_t area = columns * static_cast<std::size_t>(height);
-  const std::vector<float> zero(columns);
-  std::vector<T> line(columns);
+  std::fill(out.begin(), out.end(), rounded<T>(offset));
   for (int y = 0; y < height; ++y) {
-    std::array<std::span<const float>, 3> rows = {scaled[0].row(y), scaled[1].row(y), scaled[2].row(y)};
-    const bool all_zero = rows[0].empty() && rows[1].empty() && rows[2].empty();
-    for (auto& row : rows) {
-      if (row.empty()) row = zero;
-    }
-    for (std::size_t channel = 0; channel < 3; ++channel) {
-      const float ma = m[3 * channel], mb = m[3 * channel + 1], mc = m[3 * channel + 2];
-      const float *a = rows[0].data(), *b = rows[1].data(), *c = rows[2].data();
-      if (all_zero) {
-        std::fill(line.begin(), line.end(), rounded<T>(offset));
-      } else {
-        for (std::size_t x = 0; x < columns; ++x) line[x] = rounded<T>(ma * a[x] + mb * b[x] + mc * c[x] + offset);
-      }
-      const std::size_t before = static_cast<std::size_t>(y) * columns;
-      if (layout == Layout::kPlanar) {
-        std::copy(line.begin(), line.end(), out.begin() + static_cast<std::ptrdiff_t>(channel * area + before));
-      } else {
-        for (std::size_t x = 0; x < columns; ++x) out[3 * (before + x) + channel] = line[x];
-      }
-    }
+    convert_row({&scaled[0].row(y), &scaled[1].row(y), &scaled[2].row(y)}, static_cast<std::size_t>(y), m, offset, layout,
+                out);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -10,9 +11,10 @@ namespace videotx {
 using Matrix3 = std::array<float, 9>;  // row by row
 
 struct SignedPlane {
-  std::span<const std::int16_t> samples;  // row by row, no padding; empty for a plane of zeros
+  std::span<const std::int16_t> samples;  // from the first of the first row to the last of the last; empty for zeros
   int width = 0;
   int height = 0;
+  std::size_t stride = 0;  // samples from one row to the next
 };
 
 // Three 8-bit planes of a 4:2:0 picture, row by row without padding; chroma is ceil(width / 2) x ceil(height / 2).

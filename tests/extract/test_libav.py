@@ -222,7 +222,7 @@ def test_frames_do_not_outlive_their_use(shared_videos: Path) -> None:
         with open_video(path, streams={"motion", "qp"}, reader="libav") as reader:
             for _ in reader:
                 pass
-        alive = sum(isinstance(o, av.VideoFrame) for o in gc.get_objects())
+        alive = sum(type(o) is av.VideoFrame for o in gc.get_objects())
     finally:
         gc.enable()
     assert alive <= 2
