@@ -97,6 +97,7 @@ class ScaledPlane {
     if (plane.samples.empty()) return;
     horizontal_ = triangle_filter(plane.width, width);
     vertical_ = triangle_filter(plane.height, height);
+    find_occupied();
   }
 
   const SparseRow& row(int y) {
@@ -110,17 +111,32 @@ class ScaledPlane {
   }
 
  private:
+  // Segments of the input in which any sample is not zero: looked at once, though several output rows need each.
+  void find_occupied() {
+    const std::size_t width = columns_.columns();
+    for (std::size_t start = 0; start < plane_.samples.size(); start += plane_.stride) {
+      const auto line = plane_.samples.subspan(start, width);
+      std::size_t x = 0;
+      for (; x + kSegment <= width; x += kSegment) {
+        const auto part = line.subspan(x).first<kSegment>();
+        unsigned bits = 0;
+        for (std::size_t i = 0; i < kSegment; ++i) bits |= static_cast<std::uint16_t>(part[i]);
+        occupied_.push_back(bits != 0);
+      }
+      if (x < width) occupied_.push_back(std::ranges::any_of(line.subspan(x), [](std::int16_t sample) { return sample != 0; }));
+    }
+  }
+
   void filter_columns(std::size_t y) {
     const std::size_t width = columns_.columns();
     for (std::size_t t = 0; t < vertical_.num_taps; ++t) {
       const float weight = vertical_.weights[t * height_ + y];
       if (weight == 0.0F) continue;
-      const auto line = plane_.samples.subspan((vertical_.first[y] + t) * plane_.stride, width);
+      const std::size_t input_row = vertical_.first[y] + t;
+      const auto line = plane_.samples.subspan(input_row * plane_.stride, width);
       for (std::size_t start = 0; start < width; start += kSegment) {
+        if (occupied_[input_row * num_segments(width) + start / kSegment] == 0) continue;
         const auto part = line.subspan(start, std::min(kSegment, width - start));
-        unsigned bits = 0;
-        for (const std::int16_t sample : part) bits |= static_cast<std::uint16_t>(sample);
-        if (bits == 0) continue;
         const auto sums = columns_.activate(start / kSegment);
         if (part.size() == kSegment) {  // the usual case, of a length the compiler knows
           for (std::size_t x = 0; x < kSegment; ++x) sums[x] += weight * static_cast<float>(part[x]);
@@ -155,6 +171,7 @@ class ScaledPlane {
   bool same_width_;
   std::size_t height_;
   Filter horizontal_, vertical_;
+  std::vector<std::uint8_t> occupied_;  // [row][segment] of the plane
   SparseRow columns_, row_;
 };
 
