@@ -61,12 +61,6 @@ class UnsupportedCodecError(VideoError, ValueError):
     code = "unsupported_codec"
 
 
-class TruncatedVideoError(VideoError, EOFError):
-    """The data ends before the number of frames that the container promises."""
-
-    code = "truncated"
-
-
 class NoFramesError(VideoError, ValueError):
     """There is a video stream, but not one frame came out of it."""
 
@@ -89,12 +83,6 @@ class MemoryLimitError(VideoError, MemoryError):
     """Extraction needed more memory than allowed."""
 
     code = "memory_limit"
-
-
-class DecoderCrashedError(VideoError, RuntimeError):
-    """The process that decoded the video died of a signal, a segmentation fault say."""
-
-    code = "decoder_crashed"
 
 
 class ReaderMismatchError(VideoError, RuntimeError):
