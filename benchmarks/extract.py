@@ -39,6 +39,15 @@ def decode(path):
         return sum(1 for _ in container.decode(stream))
 
 
+def decode_coarsely(path):
+    """libavcodec without deblocking and without inverse transforms: what it costs to parse and predict."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_count = 1
+        stream.codec_context.options = {"skip_loop_filter": "all", "skip_idct": "all"}
+        return sum(1 for _ in container.decode(stream))
+
+
 def read(**settings):
     def work(path):
         with open_video(path, **settings) as reader:
@@ -128,6 +137,7 @@ def rows(peers: bool) -> dict[str, Work]:
     everything = Recipe()
     table = {
         "PyAV decode (D)": decode,
+        "PyAV decode, no deblocking, no transforms": decode_coarsely,
         "motion, libav reader": read(streams={"motion"}, reader="libav"),
         "motion + QP, native reader": read(streams={"motion", "qp"}, reader="native"),
         "motion + QP + coded residual, native reader": read(streams={"motion", "qp", "residual"}, reader="native"),

@@ -54,6 +54,23 @@ class CodedPicture:
     def residual_cb(self) -> npt.NDArray[np.int16] | None: ...
     @property
     def residual_cr(self) -> npt.NDArray[np.int16] | None: ...
+    def crop_motion(
+        self,
+        mv: npt.NDArray[np.int16],  # out: (2, rows, columns, 2)
+        ref: npt.NDArray[np.int8],  # out: (2, rows, columns)
+        block: int,
+        crop_left: int,
+        crop_top: int,
+    ) -> None:
+        """Motion of the native picture, whose top left sample lies at the crop, on a grid of ``block`` luma samples."""
+
+    def crop_quantisers(
+        self,
+        qp: npt.NDArray[np.int8],  # out: (rows, columns) of macroblocks
+        crop_left: int,
+        crop_top: int,
+    ) -> None:
+        """The part of ``qp`` that covers the native picture."""
 
 # raster: libavcodec's side data to grids
 

@@ -89,3 +89,9 @@ class ReaderMismatchError(VideoError, RuntimeError):
     """The native reader and libavcodec disagree on which pictures are shown: pixels would meet foreign motion."""
 
     code = "reader_mismatch"
+
+
+class CoverageLostError(VideoError, RuntimeError):
+    """Far into a video its stream turns to a coding tool that the native reader does not read."""
+
+    code = "coverage_lost"

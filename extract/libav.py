@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Final, cast
 
 import av
@@ -27,24 +26,23 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 from av.buffer import Buffer
-from av.codec.context import Flags, ThreadType
 from av.packet import Packet
 from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import PictureType as LibavPictureType
 from av.video.stream import VideoStream
 
 from videotx.extract import _native
-from videotx.extract.clock import DisplayClock
 from videotx.extract.coded_order import CodedOrder, PacketFacts
 from videotx.extract.decoder_log import ErrorCapture
 from videotx.extract.difference import DifferenceResidual
-from videotx.extract.errors import FrameSizeError, NoFramesError, UnsupportedCodecError
+from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
 from videotx.extract.frame import REF_UNKNOWN, CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
 from videotx.extract.references import MAX_REORDER_FRAMES, ReferenceOrder
 from videotx.extract.residual import ResidualKind
 from videotx.extract.source import VideoSource
+from videotx.extract.video_reader import VideoReader
 
 _PICTURE_TYPES: Final[dict[int, PictureType]] = {
     LibavPictureType.I: "I",
@@ -79,75 +77,38 @@ class _Held:
     drained: bool  # came out only when the decoder was emptied
 
 
-class LibavReader:
-    """Reads one video through libavcodec. Iterates once; close it, or use it as a context manager."""
+class LibavReader(VideoReader):
+    """Reads one video through libavcodec."""
 
-    reader: Final = "libav"
+    reader = "libav"
 
     def __init__(self, source: VideoSource, streams: frozenset[str], block: int) -> None:
         _check_codec(source.info, streams)
+        super().__init__(source, streams, block)
         self._needs_motion = not streams.isdisjoint({"motion", "residual"})
         self._difference = DifferenceResidual(source.info) if "residual" in streams else None
-        self._source = source
-        self._streams = streams
-        self._block = block
-        self._info = source.info
-        context = source.stream.codec_context
-        context.thread_count = 1
-        context.thread_type = ThreadType.NONE
-        context.flags |= Flags.unaligned  # else libavcodec leaves part of an odd left crop in the picture
         options = {}
         if self._needs_motion:
             options["flags2"] = "+export_mvs"
         if "qp" in streams:
             options["export_side_data"] = "+venc_params"
-        context.options = options
-        self._context = context
-        self._coded_order = CodedOrder(self._info.codec, context.extradata)
+        self._context = source.decoder(options)
+        self._coded_order = CodedOrder(self._info.codec, self._context.extradata)
         self._references = ReferenceOrder(single=self._info.num_reference_frames <= 1)
         self._converter = PictureConverter()
-        self._clock = DisplayClock(self._info.time_base, self._info.fps)
         self._facts: dict[int, PacketFacts] = {}
         self._held: deque[_Held] = deque()
-        self._num_displayed = 0
-        self._stopped = False
         self._exact: bool | None = None
         self._num_undecodable = 0
-        self._num_damaged = 0
-        self._frames = self._read()
-
-    @property
-    def info(self) -> VideoInfo:
-        return self._info
 
     @property
     def motion_exact(self) -> bool:
-        """Whether every known reference so far is what the encoder wrote; before the first frame, whether it can be."""
+        """As of every reader; before the first frame, whether it can be."""
         return self._info.num_reference_frames <= 1 if self._exact is None else self._exact
 
     @property
     def residual_kind(self) -> ResidualKind | None:
         return None if self._difference is None else "difference"
-
-    @property
-    def warnings(self) -> list[str]:
-        return self._source.warnings
-
-    def __iter__(self) -> Iterator[CodedFrame]:
-        return self._frames
-
-    def __enter__(self) -> LibavReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
-        self._frames.close()
-        self._source.close()
 
     def _read(self) -> Generator[CodedFrame, None, None]:
         last: PacketFacts | None = None
@@ -208,11 +169,7 @@ class LibavReader:
                 raise FrameSizeError(
                     self._source.path, f"expected {size[0]}x{size[1]} as announced, got {frame.width}x{frame.height}"
                 )
-            self._stopped = True
-            self.warnings.append(
-                f"the picture size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height} "
-                f"at frame {self._num_displayed}; reading stopped there"
-            )
+            self._stop_at_size("picture", size, (frame.width, frame.height), self._num_displayed)
             return
         facts = self._facts.get(-1 if frame.pts is None else frame.pts, _NO_PACKET)
         index = self._num_displayed
@@ -316,12 +273,7 @@ class LibavReader:
     def _finish(self) -> None:
         if self._num_undecodable:
             self.warnings.append(f"{self._num_undecodable} packets could not be decoded")
-        if self._num_damaged:
-            self.warnings.append(f"{self._num_damaged} of {self._num_displayed} frames are damaged")
-        if self._num_displayed == 0:
-            raise NoFramesError(
-                self._source.path, f"expected frames, none came out of {self._source.num_packets} packets"
-            )
+        super()._finish()
 
 
 def _side_data(frame: av.VideoFrame) -> Mapping[str, Buffer]:

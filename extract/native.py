@@ -10,33 +10,32 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from types import TracebackType
 from typing import Final, NamedTuple, cast
 
 import av
 import av.error
 import numpy as np
 import numpy.typing as npt
-from av.codec.context import Flags, ThreadType
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from videotx.extract import _native
-from videotx.extract.clock import DisplayClock
 from videotx.extract.decoder_log import ErrorCapture
-from videotx.extract.errors import NoFramesError, ReaderMismatchError, UnsupportedCodecError
+from videotx.extract.errors import CoverageLostError, ReaderMismatchError
 from videotx.extract.frame import CodedFrame, MotionField, PictureType
-from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
 from videotx.extract.residual import Residual, ResidualKind
 from videotx.extract.source import VideoSource
+from videotx.extract.video_reader import VideoReader
 
 # What the native readers raise, and nothing else, where a stream turns to a tool that they do not read.
 _UNSUPPORTED: Final = (_native.UnsupportedH264Error, RuntimeError)
 
-
 # Far more than the pictures that wait in any decoder at once.
 _NUM_REMEMBERED: Final = 256
+
+# All of a usual clip. A tool that turns up behind it ends the reading with an error: nothing is handed out by halves.
+_LOOK_AHEAD_BYTES: Final = 16 << 20
 
 _Parser = _native.H264Reader | _native.Mpeg4Reader
 
@@ -47,10 +46,11 @@ class _PacketFacts(NamedTuple):
 
 
 def why_not_native(source: VideoSource) -> str | None:
-    """What of the file the native reader does not cover, None where it covers all of it.
+    """What of the file the native reader does not cover, None where it covers all that is seen of it.
 
-    Looks at headers in a container of its own: for H.264 at the parameter sets and slice headers of the whole stream,
-    for MPEG-4 Part 2 at the video object layer before the first picture.
+    Looks ahead at headers: for H.264 at the parameter sets and slice headers of the first 16 MiB, for MPEG-4 Part 2 at
+    the video object layer before the first picture. What a longer stream holds behind them shows while it is read, as
+    :class:`CoverageLostError`.
     """
     gap: Callable[[bytes], str | None]
     if source.info.codec == "h264":
@@ -59,15 +59,11 @@ def why_not_native(source: VideoSource) -> str | None:
         gap = partial(_mpeg4_gap, _parser(source, residual=False))
     else:
         return source.info.codec
-    try:
-        with av.open(source.path, metadata_errors="replace") as container, ErrorCapture():
-            for packet in container.demux(container.streams[source.stream.index]):
-                if source.info.codec == "mpeg4" and packet.is_discard:
-                    return "MPEG-4 pictures that an edit list hides"
-                if (tool := gap(bytes(packet))) is not None:
-                    return tool or None
-    except av.error.FFmpegError:
-        return None  # damaged from here on; what was seen is covered
+    for packet in source.look_ahead(_LOOK_AHEAD_BYTES):
+        if source.info.codec == "mpeg4" and packet.is_discard:
+            return "MPEG-4 pictures that an edit list hides"
+        if (tool := gap(bytes(packet))) is not None:
+            return tool or None
     return None
 
 
@@ -87,31 +83,20 @@ def _parser(source: VideoSource, residual: bool) -> _Parser:
     return _native.Mpeg4Reader(extradata, int.from_bytes(context.codec_tag.encode("latin1"), "little"), residual)
 
 
-class NativeReader:
-    """Reads one video entropy-deep. Iterates once; close it, or use it as a context manager."""
+class NativeReader(VideoReader):
+    """Reads one video entropy-deep."""
 
-    reader: Final = "native"
+    reader = "native"
 
     def __init__(self, source: VideoSource, streams: frozenset[str], block: int) -> None:
-        self._source = source
-        self._streams = streams
-        self._block = block
-        self._info = source.info
+        super().__init__(source, streams, block)
         self._parser = _parser(source, residual="residual" in streams)
         self._pixels = _PixelDecoder(source) if "rgb" in streams else None
-        self._clock = DisplayClock(self._info.time_base, self._info.fps)
+        self._coded_size = -(-self._info.coded_width // 16) * 16, -(-self._info.coded_height // 16) * 16
         self._facts: dict[int, _PacketFacts] = {}  # by number of packet
         self._held: deque[_native.CodedPicture] = deque()  # displayed, waiting for their time or their pixels
         self._num_announced = 0
-        self._num_displayed = 0
-        self._num_damaged = 0
         self._num_field_predicted = 0
-        self._stopped = False
-        self._frames = self._read()
-
-    @property
-    def info(self) -> VideoInfo:
-        return self._info
 
     @property
     def motion_exact(self) -> bool:
@@ -120,26 +105,6 @@ class NativeReader:
     @property
     def residual_kind(self) -> ResidualKind | None:
         return "coded" if "residual" in self._streams else None
-
-    @property
-    def warnings(self) -> list[str]:
-        return self._source.warnings
-
-    def __iter__(self) -> Iterator[CodedFrame]:
-        return self._frames
-
-    def __enter__(self) -> NativeReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
-        self._frames.close()
-        self._source.close()
 
     def _read(self) -> Generator[CodedFrame, None, None]:
         for number, packet in enumerate(self._source.packets()):
@@ -165,8 +130,10 @@ class NativeReader:
                 return self._parser.feed(data, number, displayed)
             return self._parser.feed(data, number)
         except _UNSUPPORTED as error:
-            raise UnsupportedCodecError(
-                self._source.path, f"packet {number}: the native reader does not cover {error}"
+            raise CoverageLostError(
+                self._source.path,
+                f"frame {self._num_displayed}, packet {number}: the native reader does not cover {error}; "
+                "the libav reader can read the video from its start",
             ) from error
 
     def _hold(self, pictures: list[_native.CodedPicture]) -> None:
@@ -174,13 +141,8 @@ class NativeReader:
             if self._stopped:
                 return
             size = (16 * picture.macroblock_columns, 16 * picture.macroblock_rows)
-            expected = (-(-self._info.coded_width // 16) * 16, -(-self._info.coded_height // 16) * 16)
-            if size != expected:
-                self._stopped = True
-                self.warnings.append(
-                    f"the coded picture size changes from {expected[0]}x{expected[1]} to {size[0]}x{size[1]} "
-                    f"at frame {self._num_announced}; reading stopped there"
-                )
+            if size != self._coded_size:
+                self._stop_at_size("coded picture", self._coded_size, size, self._num_announced)
                 return
             self._num_announced += 1
             self._clock.announce(self._facts[picture.packet].pts)
@@ -223,20 +185,16 @@ class NativeReader:
         )
 
     def _motion(self, coded: _native.CodedPicture) -> MotionField:
-        rows = -(-self._info.height // self._block)
-        columns = -(-self._info.width // self._block)
-        # The 4x4 block over the top left sample of each cell, of the cropped picture.
-        down = slice(self._info.crop_top // 4, None, self._block // 4)
-        across = slice(self._info.crop_left // 4, None, self._block // 4)
-        mv = np.ascontiguousarray(coded.mv[:, down, across][:, :rows, :columns])
-        ref = np.ascontiguousarray(coded.ref[:, down, across][:, :rows, :columns])
+        rows, columns = -(-self._info.height // self._block), -(-self._info.width // self._block)
+        mv: npt.NDArray[np.int16] = np.empty((2, rows, columns, 2), np.int16)
+        ref: npt.NDArray[np.int8] = np.empty((2, rows, columns), np.int8)
+        coded.crop_motion(mv, ref, self._block, self._info.crop_left, self._info.crop_top)
         return MotionField(mv, ref, self._block, exact=not coded.field_motion)
 
     def _qp(self, coded: _native.CodedPicture) -> npt.NDArray[np.int8]:
-        rows = -(-self._info.height // 16)
-        columns = -(-self._info.width // 16)
-        top, left = self._info.crop_top // 16, self._info.crop_left // 16
-        return np.ascontiguousarray(coded.qp[top : top + rows, left : left + columns])
+        qp: npt.NDArray[np.int8] = np.empty((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
+        coded.crop_quantisers(qp, self._info.crop_left, self._info.crop_top)
+        return qp
 
     def _residual(self, coded: _native.CodedPicture) -> Residual:
         luma = coded.residual_y
@@ -274,12 +232,7 @@ class NativeReader:
                 f"{self._num_field_predicted} of {self._num_displayed} frames hold macroblocks predicted by field, "
                 "whose vectors are given as the mean of both fields"
             )
-        if self._num_damaged:
-            self.warnings.append(f"{self._num_damaged} of {self._num_displayed} frames are damaged")
-        if self._num_displayed == 0:
-            raise NoFramesError(
-                self._source.path, f"expected frames, none came out of {self._source.num_packets} packets"
-            )
+        super()._finish()
 
 
 class _PixelDecoder:
@@ -287,10 +240,7 @@ class _PixelDecoder:
 
     def __init__(self, source: VideoSource) -> None:
         self._source = source
-        self._context = source.stream.codec_context
-        self._context.thread_count = 1
-        self._context.thread_type = ThreadType.NONE
-        self._context.flags |= Flags.unaligned  # else libavcodec leaves part of an odd left crop in the picture
+        self._context = source.decoder({})
         self._converter = PictureConverter()
         self._decoded: deque[av.VideoFrame] = deque()
 

@@ -1,60 +1,23 @@
-"""The way in: :func:`open_video`, and what every reader offers."""
+"""The way in: :func:`open_video`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Literal, get_args
 
 from videotx.extract.errors import UnsupportedCodecError
-from videotx.extract.frame import CodedFrame
-from videotx.extract.info import VideoInfo
 from videotx.extract.libav import MOTION_CODECS, LibavReader
 from videotx.extract.native import NativeReader, why_not_native
 from videotx.extract.residual import ResidualKind
 from videotx.extract.source import VideoSource
+from videotx.extract.video_reader import ReaderName, VideoReader
+
+__all__ = ["STREAMS", "ReaderName", "Stream", "VideoReader", "open_video"]
 
 Stream = Literal["motion", "residual", "rgb", "qp"]
-ReaderName = Literal["native", "libav"]
 
 STREAMS: Final[frozenset[Stream]] = frozenset(get_args(Stream))
-
-
-class VideoReader(Protocol):
-    """One video, read once from its first frame to its last. A context manager that closes the file."""
-
-    @property
-    def info(self) -> VideoInfo:
-        """What the file says about its video."""
-
-    @property
-    def reader(self) -> ReaderName:
-        """Which reader this is."""
-
-    @property
-    def motion_exact(self) -> bool:
-        """Whether every known reference given so far is what the encoder wrote, rather than an assumption."""
-
-    @property
-    def residual_kind(self) -> ResidualKind | None:
-        """Kind of the residual that the frames carry, None where none was asked for."""
-
-    @property
-    def warnings(self) -> list[str]:
-        """What went wrong without ending the reading. Complete once the last frame was read."""
-
-    def __iter__(self) -> Iterator[CodedFrame]:
-        """Frames in display order. Raises NoFramesError at the end when there was none."""
-
-    def __enter__(self) -> VideoReader: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def close(self) -> None:
-        """Close the file. Closing twice is harmless."""
 
 
 def open_video(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +12,10 @@ from typing import Final
 import av
 import av.error
 from av.bitstream import BitStreamFilterContext
+from av.codec.context import Flags, ThreadType
 from av.packet import Packet
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from videotx.extract.decoder_log import ErrorCapture, decoder_log_enabled
@@ -65,6 +68,8 @@ class VideoSource:
             self.container = resources.enter_context(_open_container(Path(path)))
             self.stream = self._choose_stream()
             self.info: VideoInfo = probe_stream(self.path, self.container, self.stream, self.warnings)
+            self._demuxed = self._demux()
+            self._ahead: deque[Packet[VideoStream]] = deque()
             self._resources = resources.pop_all()
 
     def __enter__(self) -> VideoSource:
@@ -79,6 +84,25 @@ class VideoSource:
         """Close the file. Closing twice is harmless."""
         self._resources.close()
 
+    def decoder(self, options: Mapping[str, str]) -> VideoCodecContext:
+        """The stream's decoder, to be fed with :meth:`packets`, with libavcodec's ``options``.
+
+        It has one thread: with more, libavcodec exports vectors of other pictures.
+        """
+        context = self.stream.codec_context
+        context.thread_count = 1
+        context.thread_type = ThreadType.NONE
+        context.flags |= Flags.unaligned  # else libavcodec leaves part of an odd left crop in the picture
+        context.options = dict(options)
+        return context
+
+    def look_ahead(self, num_bytes: int) -> Iterator[Packet[VideoStream]]:
+        """The first packets as they lie in the container, up to ``num_bytes``; :meth:`packets` gives them again."""
+        while num_bytes > 0 and (packet := next(self._demuxed, None)) is not None:
+            self._ahead.append(packet)
+            num_bytes -= packet.size
+            yield packet
+
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """The stream's packets in decoding order, each one coded picture (or one field of an interlaced picture).
 
@@ -88,7 +112,7 @@ class VideoSource:
         unpack = None
         if self.info.codec == "mpeg4":
             unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream)
-        for packet in self._demux():
+        for packet in self._all_packets():
             if unpack is None:
                 yield packet
             else:
@@ -98,6 +122,11 @@ class VideoSource:
         promised = self.info.num_frames
         if promised is not None and self.num_packets < promised:
             self.warnings.append(f"the container promises {promised} frames, {self.num_packets} are in the file")
+
+    def _all_packets(self) -> Iterator[Packet[VideoStream]]:
+        while self._ahead:
+            yield self._ahead.popleft()
+        yield from self._demuxed
 
     def _demux(self) -> Iterator[Packet[VideoStream]]:
         demuxed = self.container.demux(self.stream)

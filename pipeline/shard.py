@@ -8,10 +8,11 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from videotx.extract.errors import CoverageLostError, ReaderMismatchError
 from videotx.pipeline.encode import EncodedFrame, Probe, VideoFacts
 from videotx.pipeline.isolation import DecoderProcess, Limits, VideoFailedError, worker_decoder
 from videotx.pipeline.layout import Layout
@@ -20,6 +21,9 @@ from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.shard_file import FrameArrayWriter, WrittenArray, sync_folder, sync_folders, write_json
 from videotx.pipeline.store import FORMAT, FRAME_COLUMNS, VERSION, group_metadata
 from videotx.pipeline.tables import write_table
+
+# What of a video shows that only libavcodec can read it, too late for the reader to change over.
+_NATIVE_GAVE_UP: Final = frozenset({CoverageLostError.code, ReaderMismatchError.code})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +121,16 @@ class _ShardWriter:
     def _add_video(
         self, video: PlannedVideo, writers: list[FrameArrayWriter], decoder: DecoderProcess
     ) -> dict[str, Any]:
-        """Append a whole video, or nothing of it."""
+        """Append a whole video, by libav where the native reader gave up in its middle, or nothing of it."""
         first_frame = len(self._frames)
-        positions = [writer.position for writer in writers]
+        note = ""
         try:
-            facts = self._append_frames(video, writers, decoder)
-            if len(self._frames) == first_frame:
-                raise VideoFailedError("no_frames", "expected at least one frame, not one came out")
+            try:
+                facts = self._append_video(video, writers, decoder, self._job.recipe)
+            except VideoFailedError as failure:
+                note = self._why_libav(video, failure)
+                facts = self._append_video(video, writers, decoder, replace(self._job.recipe, reader="libav"))
         except VideoFailedError as failure:
-            for writer, position in zip(writers, positions, strict=True):
-                writer.rewind(position)
-            del self._frames[first_frame:]
             return failed_row(video, failure.code, failure.message)
         frames = self._frames[first_frame:]
         return _common_row(video) | {
@@ -135,15 +138,42 @@ class _ShardWriter:
             "num_frames": len(frames),
             "num_damaged": sum(frame["damaged"] for frame in frames),
             **asdict(facts),
-            "warnings": "; ".join(filter(None, (video.message, facts.warnings))),
+            "warnings": "; ".join(filter(None, (video.message, note, facts.warnings))),
         }
 
+    def _why_libav(self, video: PlannedVideo, failure: VideoFailedError) -> str:
+        """The warning under which libav may read the video anew. Raises ``failure`` where it may not, or cannot."""
+        recipe = self._job.recipe
+        if failure.code not in _NATIVE_GAVE_UP or recipe.reader != "auto":
+            raise failure
+        if "residual" in recipe.streams and video.residual_kind == "coded":
+            # An array of residuals holds one kind.
+            message = f"{failure.message}; libav can read it, but without the coded residual"
+            raise VideoFailedError(failure.code, message) from failure
+        return f"read by libav, since the native reader gave up: {failure.message}"
+
+    def _append_video(
+        self, video: PlannedVideo, writers: list[FrameArrayWriter], decoder: DecoderProcess, recipe: Recipe
+    ) -> VideoFacts:
+        first_frame = len(self._frames)
+        positions = [writer.position for writer in writers]
+        try:
+            facts = self._append_frames(video, writers, decoder, recipe)
+            if len(self._frames) == first_frame:
+                raise VideoFailedError("no_frames", "expected at least one frame, not one came out")
+        except VideoFailedError:
+            for writer, position in zip(writers, positions, strict=True):
+                writer.rewind(position)
+            del self._frames[first_frame:]
+            raise
+        return facts
+
     def _append_frames(
-        self, video: PlannedVideo, writers: list[FrameArrayWriter], decoder: DecoderProcess
+        self, video: PlannedVideo, writers: list[FrameArrayWriter], decoder: DecoderProcess, recipe: Recipe
     ) -> VideoFacts:
         path = str(Path(self._job.source_root, video.path))
         expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
-        for item in decoder.encode(path, self._job.recipe, expected):
+        for item in decoder.encode(path, recipe, expected):
             if isinstance(item, VideoFacts):
                 return item
             for writer, data in zip(writers, item.arrays, strict=True):

@@ -1,8 +1,10 @@
-// CodedPicture for Python: its arrays are views of the record, which they keep alive. Nothing is copied.
+// CodedPicture for Python: its arrays are views of the record, which they keep alive; what is cropped is copied into
+// arrays of the caller.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <type_traits>
@@ -17,6 +19,18 @@ namespace {
 
 std::size_t rows4(const CodedPicture& p) { return static_cast<std::size_t>(p.macroblock_rows) * 4; }
 std::size_t columns4(const CodedPicture& p) { return static_cast<std::size_t>(p.macroblock_columns) * 4; }
+
+// Part of a grid of cells: its first one, how many, and how many cells on the next one is.
+struct Part {
+  int left, top;
+  std::size_t rows, columns, step;
+};
+
+// `N` numbers per cell.
+template <std::size_t N, class T>
+void copy_row(const T* from, const Part& part, T* to) {
+  for (std::size_t x = 0; x < part.columns; ++x) std::copy_n(from + x * part.step * N, N, to + x * N);
+}
 
 // A read-only array over `values`, or None where they were not asked for.
 template <class T>
@@ -39,6 +53,52 @@ nb::object plane(nb::handle self, const std::vector<std::int16_t>& values, int b
                static_cast<std::size_t>(p.macroblock_columns * block_width)});
 }
 
+using Vectors = nb::ndarray<std::int16_t, nb::shape<2, -1, -1, 2>, nb::c_contig, nb::device::cpu>;
+using References = nb::ndarray<std::int8_t, nb::shape<2, -1, -1>, nb::c_contig, nb::device::cpu>;
+using Quantisers = nb::ndarray<std::int8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+// Offset in a grid of `rows` x `columns` cells of its part that `wanted` describes, `step` cells apart.
+std::size_t first_cell(std::size_t rows, std::size_t columns, const Part& wanted) {
+  const auto fits = [&](int from, std::size_t count, std::size_t cells) {
+    return from >= 0 && (count == 0 || static_cast<std::size_t>(from) + (count - 1) * wanted.step < cells);
+  };
+  if (!fits(wanted.top, wanted.rows, rows) || !fits(wanted.left, wanted.columns, columns)) {
+    throw nb::value_error("the arrays reach beyond the coded picture");
+  }
+  return static_cast<std::size_t>(wanted.top) * columns + static_cast<std::size_t>(wanted.left);
+}
+
+// The motion of the native picture, by the 4x4 block over the top left sample of each cell of `block` samples.
+void crop_motion(const CodedPicture& p, Vectors mv, References ref, int block, int crop_left, int crop_top) {
+  if (block != 4 && block != 8) throw nb::value_error("expected blocks of 4 or 8");
+  const Part part{crop_left / 4, crop_top / 4, ref.shape(1), ref.shape(2), static_cast<std::size_t>(block / 4)};
+  const std::size_t first = first_cell(rows4(p), columns4(p), part);
+  if (mv.shape(1) != part.rows || mv.shape(2) != part.columns) throw nb::value_error("mv and ref differ in shape");
+  if (p.ref.size() != 2 * rows4(p) * columns4(p) || p.mv.size() != 2 * p.ref.size()) {
+    throw nb::value_error("the picture holds no motion");
+  }
+  std::int16_t* to_mv = mv.data();
+  std::int8_t* to_ref = ref.data();
+  for (std::size_t list = 0; list < 2; ++list) {
+    for (std::size_t row = 0; row < part.rows; ++row) {
+      const std::size_t at = list * rows4(p) * columns4(p) + first + row * part.step * columns4(p);
+      copy_row<2>(p.mv.data() + 2 * at, part, to_mv);
+      copy_row<1>(p.ref.data() + at, part, to_ref);
+      to_mv += 2 * part.columns;
+      to_ref += part.columns;
+    }
+  }
+}
+
+void crop_quantisers(const CodedPicture& p, Quantisers qp, int crop_left, int crop_top) {
+  const Part part{crop_left / 16, crop_top / 16, qp.shape(0), qp.shape(1), 1};
+  const auto columns = static_cast<std::size_t>(p.macroblock_columns);
+  const std::size_t first = first_cell(static_cast<std::size_t>(p.macroblock_rows), columns, part);
+  for (std::size_t row = 0; row < part.rows; ++row) {
+    copy_row<1>(p.qp.data() + first + row * columns, part, qp.data() + row * part.columns);
+  }
+}
+
 const CodedPicture& record(nb::handle self) { return nb::cast<const CodedPicture&>(self); }
 
 }  // namespace
@@ -55,6 +115,9 @@ void bind_coded_picture(nb::module_& m) {
       .def_ro("num_bits", &CodedPicture::num_bits)
       .def_ro("macroblock_columns", &CodedPicture::macroblock_columns)
       .def_ro("macroblock_rows", &CodedPicture::macroblock_rows)
+      .def("crop_motion", &crop_motion, nb::arg("mv").noconvert(), nb::arg("ref").noconvert(), nb::arg("block"),
+           nb::arg("crop_left"), nb::arg("crop_top"))
+      .def("crop_quantisers", &crop_quantisers, nb::arg("qp").noconvert(), nb::arg("crop_left"), nb::arg("crop_top"))
       .def_prop_ro("mv",
                    [](nb::handle self) {
                      const CodedPicture& p = record(self);

@@ -20,6 +20,7 @@ from videotx.extract.errors import (
     UnsupportedCodecError,
     VideoError,
 )
+from videotx.extract.source import VideoSource
 
 
 def read_libav(path: Path, *streams: str) -> tuple[VideoReader, list[CodedFrame]]:
@@ -235,6 +236,22 @@ def check_whole_file(path: Path, *streams: str) -> None:
                 assert frame.residual.y.shape == (info.height, info.width)
         assert count > 0
         assert num_frames in (None, count), path
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["action/v_SoccerJuggling_g23_c01.avi", "mpeg4/packed_bframes.avi", "odd/trunc_60pct_moov_first_SOX5yA1l24A.mp4"],
+)
+@pytest.mark.parametrize("num_bytes", [0, 5000, 1 << 30])
+def test_looking_ahead_loses_no_packet(name: str, num_bytes: int, shared_videos: Path) -> None:
+    with VideoSource(shared_videos / name) as plain, VideoSource(shared_videos / name) as ahead:
+        seen = [bytes(packet) for packet in ahead.look_ahead(num_bytes)]
+        assert bool(seen) == (num_bytes > 0)
+        assert sum(map(len, seen[:-1])) < max(1, num_bytes)
+        expected = [(packet.dts, bytes(packet)) for packet in plain.packets()]
+        assert [(packet.dts, bytes(packet)) for packet in ahead.packets()] == expected
+        assert ahead.warnings == plain.warnings
+        assert ahead.num_packets == plain.num_packets
 
 
 def test_reading_is_deterministic(shared_videos: Path) -> None:

@@ -8,8 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from videotx.extract import _native
-from videotx.extract.errors import UnsupportedCodecError
+from videotx.extract import _native, native
+from videotx.extract.errors import CoverageLostError, UnsupportedCodecError
 from videotx.extract.native import NativeReader
 from videotx.extract.reader import open_video
 
@@ -150,6 +150,55 @@ def test_finer_grid_holds_the_coarser_one(shared_videos: Path) -> None:
             assert a.motion.ref.shape == (2, -(-142 // 4), -(-178 // 4))
             np.testing.assert_array_equal(a.motion.mv[:, ::2, ::2], b.motion.mv)
             np.testing.assert_array_equal(a.motion.ref[:, ::2, ::2], b.motion.ref)
+
+
+def test_the_native_picture_is_cut_out_of_the_coded_one(shared_videos: Path) -> None:
+    path = shared_videos / "conformance" / "CVFC1_Sony_C.jsv"
+    pictures = coded_pictures(path)
+    with open_video(path, streams={"motion", "qp"}, block=4) as video:
+        left, top, width, height = video.info.crop_left, video.info.crop_top, video.info.width, video.info.height
+        assert left > 0 or top > 0
+        for frame, picture in zip(video, pictures, strict=True):
+            assert frame.motion is not None
+            rows = slice(top // 4, top // 4 + -(-height // 4))
+            columns = slice(left // 4, left // 4 + -(-width // 4))
+            np.testing.assert_array_equal(frame.motion.mv, picture.mv[:, rows, columns])
+            np.testing.assert_array_equal(frame.motion.ref, picture.ref[:, rows, columns])
+            qp = picture.qp[top // 16 :, left // 16 :][: -(-height // 16), : -(-width // 16)]
+            np.testing.assert_array_equal(frame.qp, qp)
+    mv, ref = np.empty((2, 99, 2, 2), np.int16), np.empty((2, 99, 2), np.int8)
+    with pytest.raises(ValueError, match="beyond the coded picture"):
+        pictures[0].crop_motion(mv, ref, 8, 0, 0)
+    with pytest.raises(ValueError, match="beyond the coded picture"):
+        pictures[0].crop_quantisers(np.empty((1, 1), np.int8), 0, -16)
+
+
+def with_data_partition(path: Path, folder: Path) -> Path:
+    """The stream, and behind it a unit of a kind that only the Extended profile has."""
+    longer = folder / "partition.264"
+    longer.write_bytes(path.read_bytes() + b"\x00\x00\x01\x42\xe0\x80\x80")
+    return longer
+
+
+def test_the_whole_of_a_short_stream_is_seen_before_it_is_read(shared_videos: Path, tmp_path: Path) -> None:
+    path = with_data_partition(shared_videos / "conformance" / "BA_MW_D.264", tmp_path)
+    with open_video(path) as video:
+        assert video.reader == "libav"
+        assert any("data partitioning" in warning for warning in video.warnings)
+        assert len(list(video)) == 100
+
+
+def test_what_turns_up_far_into_a_stream_ends_its_reading(
+    shared_videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_data_partition(shared_videos / "conformance" / "BA_MW_D.264", tmp_path)
+    monkeypatch.setattr(native, "_LOOK_AHEAD_BYTES", 2000)
+    with open_video(path) as video:
+        assert video.reader == "native"
+        frames = iter(video)
+        assert next(frames).index == 0
+        with pytest.raises(CoverageLostError, match="packet 100: the native reader does not cover data partitioning"):
+            list(frames)
 
 
 def test_what_is_not_covered_falls_back_and_says_why(shared_videos: Path) -> None:

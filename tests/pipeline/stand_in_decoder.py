@@ -1,7 +1,8 @@
 """A decoding process for tests: the real one, except that "videos" are text files which say what shall happen.
 
 ``frames=12 size=64x48 seed=3`` gives that many synthetic frames; ``then=crash`` (or ``abort``, ``hang``,
-``eat``, ``raise``, ``fail``) makes it happen after them. Run like the real one: ``python this_file DESCRIPTOR PARENT``.
+``eat``, ``raise``, ``fail``) makes it happen after them. ``native_stops=5`` is a video of which the native reader gives
+up after five frames, and the libav reader does not. Run like the real one: ``python this_file DESCRIPTOR PARENT``.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import av
 import numpy as np
 
-from videotx.extract.errors import NotAVideoError, UnreadableContainerError
+from videotx.extract.errors import NotAVideoError, ReaderMismatchError, UnreadableContainerError
 from videotx.extract.frame import CodedFrame, MotionField
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture
@@ -45,16 +46,16 @@ def misbehave(how: str, path: str) -> None:
 class StandInReader:
     """Synthetic frames of a small moving texture, made from the seed alone."""
 
-    reader = "libav"
     motion_exact = True
     residual_kind = None
 
-    def __init__(self, path: str, block: int) -> None:
+    def __init__(self, path: str, block: int, reader: str) -> None:
         text = Path(path).read_text(encoding="utf-8")
         if "=" not in text:
             raise NotAVideoError(path, f"expected a video, got {text!r}")
         self._path, self._block = path, block
         self._said = dict(word.split("=") for word in text.split())
+        self.reader = "native" if reader != "libav" and "native_stops" in self._said else "libav"
         if self._said.get("open"):
             misbehave(self._said["open"], path)
         width, height = (int(side) for side in self._said["size"].split("x"))
@@ -66,6 +67,8 @@ class StandInReader:
 
     def __iter__(self) -> Iterator[CodedFrame]:
         for index in range(int(self._said["frames"])):
+            if self.reader == "native" and index == int(self._said["native_stops"]):
+                raise ReaderMismatchError(self._path, f"frame {index}: another picture")
             yield self._frame(index)
         misbehave(self._said.get("then", ""), self._path)
 
@@ -92,8 +95,8 @@ class StandInReader:
         pass
 
 
-def open_stand_in(path: str, *, block: int = 8, **settings: Any) -> StandInReader:
-    return StandInReader(path, block)
+def open_stand_in(path: str, *, block: int = 8, reader: str = "auto", **settings: Any) -> StandInReader:
+    return StandInReader(path, block, reader)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,42 @@ def test_a_shard_holds_whole_videos_one_after_the_other(
             np.testing.assert_array_equal(array, pictures[1][path][name], err_msg=f"{path} {name}")
 
 
+def test_libav_reads_what_the_native_reader_gave_up_on(video_tree: Tree, tmp_path: Path) -> None:
+    root = video_tree(
+        {
+            "run/a": "frames=2 size=64x48 seed=1",
+            "run/b": "frames=6 size=64x48 seed=2 native_stops=4 warn=1",
+            "run/c": "frames=3 size=64x48 seed=3",
+            "run/d": "frames=3 size=64x48 seed=4 native_stops=1 then=crash",
+        }
+    )
+    run_everything(root, tmp_path / "out", RECIPE)
+    rows = rows_of(tmp_path / "out")
+    assert {path: (row["error"], row["num_frames"]) for path, row in rows.items()} == {
+        "run/a": ("", 2), "run/b": ("", 6), "run/c": ("", 3), "run/d": ("decoder_crashed", 0),
+    }  # fmt: skip
+    assert rows["run/b"]["reader"] == "libav"
+    why = "read by libav, since the native reader gave up: frame 4: another picture; made up"
+    assert rows["run/b"]["warnings"] == why
+    # Nothing of the first attempt stays behind.
+    video_tree({"run/b": "frames=6 size=64x48 seed=2"})
+    run_everything(root, tmp_path / "alone", RECIPE)
+    for array in ("motion", "ref", "qp", "rgb"):
+        ours, theirs = (zarr.open_array(tmp_path / out / "000000" / array)[:] for out in ("out", "alone"))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_libav_reads_nothing_that_has_no_place_for_it(video_tree: Tree, tmp_path: Path) -> None:
+    root = video_tree({"run/b": "frames=6 size=64x48 seed=2 native_stops=0"})
+    run_everything(root, tmp_path / "native", dataclasses.replace(RECIPE, reader="native"))
+    row = rows_of(tmp_path / "native")["run/b"]
+    assert (row["error"], row["message"]) == ("reader_mismatch", "frame 0: another picture")
+    run_everything(root, tmp_path / "coded", Recipe(short_side=32))
+    row = rows_of(tmp_path / "coded")["run/b"]
+    assert row["error"] == "reader_mismatch"
+    assert str(row["message"]).endswith("another picture; libav can read it, but without the coded residual")
+
+
 def test_a_second_run_repeats_nothing(extracted: tuple[Path, Path, Summary]) -> None:
     root, out, first = extracted
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if "0000" in str(p) or "plan" in str(p)}
