@@ -46,6 +46,7 @@ lint: $(VENV)/.built
 	rm -rf build/typed && mkdir -p build/typed/videotx
 	ln -s $(addprefix $(CURDIR)/,__init__.py py.typed cli.py extract pipeline datasets models) build/typed/videotx/
 	MYPYPATH=build/typed $(BIN)/mypy -p videotx
+	cd examples && MYPYPATH=../build/typed $(abspath $(BIN))/mypy --config-file ../pyproject.toml --explicit-package-bases --exclude measure_motion.py .
 
 clean:
 	rm -rf $(VENV) build dist demo
