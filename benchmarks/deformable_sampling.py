@@ -5,10 +5,10 @@
 - grid_sample: torch's own, one call per other frame, then a weighted sum over the points
 - grid_sample, channels last: the same on images whose channels are contiguous
 
-Ratios are to the first, medians of CPU seconds over runs by turns. Memory is the size of everything autograd keeps,
-plus the output.
+Ratios are to the first, medians over runs by turns: of CPU seconds, or of seconds on a GPU. Memory is the size of
+everything autograd keeps, plus the output.
 
-    python benchmarks/deformable_sampling.py [--clips 1] [--repeats 5] [--threads 1]
+    python benchmarks/deformable_sampling.py [--clips 1] [--repeats 5] [--threads 1] [--device cuda --dtype bfloat16]
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def embedding_bag(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
-    first = (OTHERS * SIDE**2).repeat_interleave(POINTS, 1).view(FRAMES, 1, 1, 1, -1)
+    first = (OTHERS * SIDE**2).repeat_interleave(POINTS, 1).view(FRAMES, 1, 1, 1, -1).to(xy.device)
     planes = Planes(first, torch.full_like(first, SIDE), torch.full_like(first, SIDE))
     cells = values.flatten(1, 3)
     return sample(cells, xy.flatten(-3, -2), weights.flatten(-2), planes)
@@ -41,22 +41,24 @@ def embedding_bag(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
 def gather(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
     corner = xy.detach().floor()
     part = xy - corner
-    corners = corner.long().unsqueeze(-2) + torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]])  # ... 4 2
+    corners = corner.long().unsqueeze(-2) + corner.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]]).long()  # ... 4 2
     share = torch.stack([1 - part, part], -1)  # ... 2 (x, y) 2 (first, second)
     shares = (share[..., 1, :, None] * share[..., 0, None, :]).flatten(-2)  # ... 4
     inside = ((corners >= 0) & (corners < SIDE)).all(-1)
     corners = corners.clamp(0, SIDE - 1)
-    cell = OTHERS.view(1, FRAMES, 1, 1, 1, -1, 1, 1) * SIDE**2 + corners[..., 1] * SIDE + corners[..., 0]
-    element = torch.arange(len(values)).view(-1, *[1] * 7)
-    index = (element * FRAMES * SIDE**2 + cell) * HEADS + torch.arange(HEADS).view(HEADS, 1, 1, 1)
+    cell = OTHERS.to(xy.device).view(1, FRAMES, 1, 1, 1, -1, 1, 1) * SIDE**2 + corners[..., 1] * SIDE + corners[..., 0]
+    element = torch.arange(len(values), device=xy.device).view(-1, *[1] * 7)
+    index = (element * FRAMES * SIDE**2 + cell) * HEADS
+    index = index + torch.arange(HEADS, device=xy.device).view(HEADS, 1, 1, 1)
     rows = values.reshape(-1, CHANNELS)[index.flatten(-3).flatten(0, -2)]  # bags 4 points c
-    factors = (shares * inside * weights.unsqueeze(-1)).flatten(-3).flatten(0, -2)
+    factors = (shares * inside * weights.unsqueeze(-1)).flatten(-3).flatten(0, -2).to(rows.dtype)
     return torch.bmm(factors.unsqueeze(1), rows).view(*xy.shape[:4], HEADS * CHANNELS)
 
 
 def grid_sample(values: Tensor, xy: Tensor, weights: Tensor, *, channels_last: bool = False) -> Tensor:
     grid = (2 * xy + 1) / SIDE - 1
-    total = torch.zeros(())
+    values = values.to(grid.dtype)  # grid_sample takes one type, and bfloat16 is too coarse for positions
+    total = torch.zeros((), device=xy.device)
     for k in range(FRAMES - 1):
         there = values[:, OTHERS[:, k]]  # b t h w heads c
         if channels_last:
@@ -73,6 +75,13 @@ def grid_sample(values: Tensor, xy: Tensor, weights: Tensor, *, channels_last: b
 
 def grid_sample_channels_last(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
     return grid_sample(values, xy, weights, channels_last=True)
+
+
+def now(device: str) -> float:
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def kept_bytes(sampler: Sampler, problem: tuple[Tensor, Tensor, Tensor]) -> int:
@@ -92,25 +101,32 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of the values")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     size = (options.clips * 16 // FRAMES, FRAMES, SIDE, SIDE, HEADS)
-    values = torch.randn(*size, CHANNELS, requires_grad=True)
-    xy = ((SIDE + 1) * torch.rand(*size, FRAMES - 1, POINTS, 2) - 1).requires_grad_()
-    weights = torch.rand(*size, FRAMES - 1, POINTS, requires_grad=True)
+    like = {"device": options.device, "requires_grad": True}
+    values = torch.randn(*size, CHANNELS, dtype=getattr(torch, options.dtype), **like)
+    xy = torch.empty(*size, FRAMES - 1, POINTS, 2, **like)
+    torch.nn.init.uniform_(xy, -1, SIDE)
+    weights = torch.rand(*size, FRAMES - 1, POINTS, **like)
     problem = (values, xy, weights)
     samplers: list[Sampler] = [embedding_bag, gather, grid_sample, grid_sample_channels_last]
     seconds: dict[str, list[tuple[float, float]]] = {sampler.__name__: [] for sampler in samplers}
-    expected = embedding_bag(*problem).detach()
-    for _ in range(options.repeats):
+    expected = embedding_bag(*problem).detach().float()
+    tolerance = 1e-5 if options.dtype == "float32" else 1e-2
+    for repeat in range(1 + options.repeats):
         for sampler in samplers:
-            start = time.process_time()
+            start = now(options.device)
             out = sampler(*problem)
-            middle = time.process_time()
-            torch.autograd.grad(out.sum(), problem)
-            seconds[sampler.__name__].append((middle - start, time.process_time() - middle))
-            torch.testing.assert_close(out, expected, rtol=1e-4, atol=1e-4)
+            middle = now(options.device)
+            torch.autograd.grad(out.float().sum(), problem)
+            if repeat:  # the first one warms up
+                seconds[sampler.__name__].append((middle - start, now(options.device) - middle))
+            if (error := float((out.detach().float() - expected).abs().mean())) > tolerance:
+                raise ArithmeticError(f"{sampler.__name__} differs from embedding_bag by {error:.2g} on average")
             del out
     medians = {
         name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in seconds.items()
@@ -118,7 +134,7 @@ def main() -> None:
     base = medians["embedding_bag"]
     base_bytes = kept_bytes(embedding_bag, problem)
     print(f"{'':28}{'forward':>9}{'backward':>10}{'memory':>9}   of embedding_bag: ", end="")
-    print(f"{base[0] * 1e3:.0f} ms, {base[1] * 1e3:.0f} ms, {base_bytes / 2**20:.0f} MiB")
+    print(f"{base[0] * 1e3:.2f} ms, {base[1] * 1e3:.2f} ms, {base_bytes / 2**20:.0f} MiB")
     for sampler in samplers:
         forward, backward = medians[sampler.__name__]
         memory = kept_bytes(sampler, problem) / base_bytes

@@ -1,29 +1,37 @@
 """Models against the originals that pip can install: forward and training step, clips/s and peak memory, in one run.
 
     python benchmarks/models.py --num-frames 16 --resolution 224 --batch 1 --device cpu
+    python benchmarks/models.py --batch 8 --device cuda --dtype bfloat16 --compile --jobs 8
 
 The originals are those of Hugging Face transformers (ViViT) and torchvision (Video Swin, MViT), of the same size and
-with the same clip; where one is not installed, or there is none, our figures stand alone. Both take turns, repeat by
-repeat, so that a busy machine slows both; figures are medians. Memory is what a step adds at its peak: on a GPU as its
+with the same clip, by default that of the published variant; where one is not installed, or there is none, our figures
+stand alone. Both take turns, repeat by repeat, so that a busy machine slows both; figures are medians. Weights and
+input have the dtype asked for. `--compile` measures `torch.compile` beside eager execution; as compiling takes minutes,
+`--jobs` rows prepare at once, while each is timed alone. Memory is what a step adds at its peak: on a GPU as its
 allocator counts it, on a CPU (Linux) as the resident size of a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib
 import multiprocessing
 import statistics
+import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from videotx.models import Motion, create_model
+from videotx.models import MODELS, Motion, create_model
 
 NUM_CLASSES = 400
 
@@ -49,12 +57,15 @@ def torchvision_swin(clip: tuple[int, int]) -> nn.Module:
     return model
 
 
-def torchvision_mvit(clip: tuple[int, int]) -> nn.Module:
-    mvit = importlib.import_module("torchvision.models.video.mvit")
-    if clip != (16, 224):
-        raise ImportError("torchvision's MViT takes 16 frames of 224 x 224 only")
-    model: nn.Module = mvit.mvit_v1_b(num_classes=NUM_CLASSES)
-    return model
+def torchvision_mvit(variant: str) -> Callable[[tuple[int, int]], nn.Module]:
+    def build(clip: tuple[int, int]) -> nn.Module:
+        mvit = importlib.import_module("torchvision.models.video.mvit")
+        if clip != (16, 224):
+            raise ImportError("torchvision's MViT takes 16 frames of 224 x 224 only")
+        model: nn.Module = getattr(mvit, variant)(num_classes=NUM_CLASSES)
+        return model
+
+    return build
 
 
 # Our variant -> the original of the same size, or None where no package has one.
@@ -66,78 +77,119 @@ PAIRS: dict[str, Callable[[tuple[int, int]], nn.Module] | None] = {
     "vidtr_small": None,
     "compact_vidtr_small": None,
     "video_swin_tiny": torchvision_swin,
-    "mvit_base_16x4": torchvision_mvit,
-    "mvit_v2_small_16x4": None,
+    "mvit_base_16x4": torchvision_mvit("mvit_v1_b"),
+    "mvit_v2_small_16x4": torchvision_mvit("mvit_v2_s"),
     "dvt_base": None,
+    "dvt_base_divided": None,
+    "dvt_base_joint": None,
 }
 
 
-def ours(name: str, clip: tuple[int, int]) -> nn.Module:
-    return create_model(name, num_frames=clip[0], resolution=clip[1], num_classes=NUM_CLASSES)
+@dataclass(frozen=True)
+class Row:
+    """One variant, forward or in training, and how to measure it."""
+
+    name: str
+    training: bool
+    clip: tuple[int, int]  # frames, side in pixels
+    batch: int
+    repeats: int
+    device: str
+    dtype: torch.dtype
+    threads: int
+    compiled: bool
+    turn: str  # file whose lock is held alone while timing, and shared while preparing
+
+    @property
+    def implementations(self) -> list[tuple[bool, bool]]:
+        """(original, compiled) of what is measured."""
+        modes = [False, True] if self.compiled else [False]
+        return [(original, mode) for original in (False, True)[: 1 + has_original(self)] for mode in modes]
 
 
-def build(name: str, clip: tuple[int, int], original: bool) -> nn.Module:
-    peer = PAIRS[name]
-    return peer(clip) if original and peer is not None else ours(name, clip)
+def has_original(row: Row) -> bool:
+    peer = PAIRS.get(row.name)
+    if peer is None:
+        return False
+    try:
+        peer(row.clip)
+    except ImportError:
+        return False
+    return True
 
 
-def inputs(model: nn.Module, batch: int, clip: tuple[int, int], device: str, dtype: torch.dtype) -> tuple[Any, ...]:
-    t, side = clip
-    rgb = torch.randn(batch, 3, t, side, side, device=device, dtype=dtype)
+def inputs(model: nn.Module, row: Row) -> tuple[Any, ...]:
+    t, side = row.clip
+    rgb = torch.randn(row.batch, 3, t, side, side, device=row.device, dtype=row.dtype)
     if not getattr(model, "uses_motion", False):
         return (rgb,)
-    grid = (batch, t, t, side // 16, side // 16)
+    grid = (row.batch, t, t, side // 16, side // 16)
     motion = Motion(torch.randn(*grid, 2), torch.rand(grid) < 0.9, torch.randn(*grid, 6))
-    return rgb, Motion(*(part.to(device) for part in motion))
+    return rgb, Motion(*(part.to(row.device) for part in motion))
 
 
-def step(model: nn.Module, arguments: tuple[Any, ...], training: bool) -> None:
-    if not training:
-        with torch.inference_mode():
-            model(*arguments)
-    else:
-        model(*arguments).float().logsumexp(1).sum().backward()
-        model.zero_grad(set_to_none=True)
-    if arguments[0].is_cuda:
-        torch.cuda.synchronize()
+class Step:
+    """One forward pass or training step of one implementation."""
+
+    def __init__(self, row: Row, original: bool, compiled: bool) -> None:
+        peer = PAIRS.get(row.name) if original else None
+        model = (
+            create_model(row.name, num_frames=row.clip[0], resolution=row.clip[1], num_classes=NUM_CLASSES)
+            if peer is None
+            else peer(row.clip)
+        ).to(row.device, row.dtype)
+        self.arguments = inputs(model, row)
+        self.model = model.train(row.training)
+        self.training = row.training
+        self.run = torch.compile(model) if compiled else model
+
+    def __call__(self) -> None:
+        if not self.training:
+            with torch.inference_mode():
+                self.run(*self.arguments)
+        else:
+            self.run(*self.arguments).float().logsumexp(1).sum().backward()
+            self.model.zero_grad(set_to_none=True)
+        if self.arguments[0].is_cuda:
+            torch.cuda.synchronize()
 
 
-def prepared(
-    name: str, options: argparse.Namespace, original: bool, training: bool
-) -> tuple[nn.Module, tuple[Any, ...]]:
-    clip, dtype = (options.num_frames, options.resolution), getattr(torch, options.dtype)
-    model = build(name, clip, original).to(options.device, dtype).train(training)
-    return model, inputs(model, options.batch, clip, options.device, dtype)
+@contextmanager
+def turn(row: Row, *, alone: bool) -> Iterator[None]:
+    with Path(row.turn).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
-def seconds(name: str, options: argparse.Namespace, originals: list[bool], training: bool) -> list[float]:
-    """Median seconds of a step, of each implementation in turn; with one thread of a CPU, seconds of that thread."""
+def seconds(row: Row, steps: list[Step]) -> list[float]:
+    """Median seconds of each step, by turns; with one thread of a CPU, seconds of that thread."""
     # One thread's own time is free of what else the machine does; more threads, or a GPU, need the wall clock.
-    clock = time.process_time if options.device == "cpu" and options.threads == 1 else time.perf_counter
-    made = [prepared(name, options, original, training) for original in originals]
-    times: list[list[float]] = [[] for _ in made]
-    for repeat in range(1 + options.repeats):
-        for (model, arguments), taken in zip(made, times, strict=True):
+    clock = time.process_time if row.device == "cpu" and row.threads == 1 else time.perf_counter
+    times: list[list[float]] = [[] for _ in steps]
+    for _ in range(row.repeats):
+        for step, taken in zip(steps, times, strict=True):
             start = clock()
-            step(model, arguments, training)
-            if repeat:  # the first one warms up
-                taken.append(clock() - start)
+            step()
+            taken.append(clock() - start)
     return [statistics.median(taken) for taken in times]
 
 
-def megabytes(name: str, options: argparse.Namespace, original: bool, training: bool) -> float:
-    """What a step adds to the memory in use, in MB; run in a fresh process."""
-    torch.set_num_threads(options.threads)
-    model, arguments = prepared(name, options, original, training)
-    if options.device == "cuda":
-        step(model, arguments, training)
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        step(model, arguments, training)
-        return (torch.cuda.max_memory_allocated() - before) / 1e6
+def gpu_megabytes(step: Step) -> float:
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    step()
+    return (torch.cuda.max_memory_allocated() - before) / 1e6
+
+
+def cpu_megabytes(row: Row, original: bool, compiled: bool) -> float:
+    """Run in a fresh process."""
+    torch.set_num_threads(row.threads)
+    step = Step(row, original, compiled)
+    if compiled:
+        step()
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = peak_resident_kb()
-    step(model, arguments, training)
+    step()
     return (peak_resident_kb() - before) / 1e3
 
 
@@ -146,49 +198,79 @@ def peak_resident_kb() -> int:
     return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 
 
-def originals_of(name: str, clip: tuple[int, int]) -> list[bool]:
-    """[False] for ours alone, [False, True] where the original is there to compare with."""
-    peer = PAIRS[name]
-    if peer is None:
-        return [False]
-    try:
-        peer(clip)
-    except ImportError as error:
-        print(f"{name}: no original, {error}")
-        return [False]
-    return [False, True]
-
-
-def compare(name: str, options: argparse.Namespace, training: bool) -> str:
-    originals = originals_of(name, (options.num_frames, options.resolution))
-    speeds = [options.batch / taken for taken in seconds(name, options, originals, training)]
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        memory = [pool.apply(megabytes, (name, options, original, training)) for original in originals]
-    line = f"{name:<22} {'training' if training else 'forward':<9} {speeds[0]:9.3f} clips/s {memory[0]:8.0f} MB"
-    if len(originals) > 1:
-        line += f"   original {speeds[1]:9.3f} clips/s {memory[1]:8.0f} MB   ratio {speeds[0] / speeds[1]:.2f}"
+def measure(row: Row) -> str:
+    """The row's line of the table; run in a process of its own."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(row.threads)
+    with turn(row, alone=False):
+        steps = [Step(row, *implementation) for implementation in row.implementations]
+        for step in steps:
+            step()
+        if row.device == "cuda":
+            torch.cuda.empty_cache()  # leaves room for the rows beside this one
+    with turn(row, alone=True):
+        speeds = [row.batch / taken for taken in seconds(row, steps)]
+        if row.device == "cuda":
+            memory = [gpu_megabytes(step) for step in steps]
+        else:
+            with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+                memory = [pool.apply(cpu_megabytes, (row, *implementation)) for implementation in row.implementations]
+    line = f"{row.name:<20} {row.clip[0]:>2} x {row.clip[1]} {'training' if row.training else 'forward':<8}"
+    for (original, compiled), speed, used in zip(row.implementations, speeds, memory, strict=True):
+        who = ("original" if original else "ours") + (" compiled" if compiled else "")
+        line += f" | {who} {speed:.2f} clips/s {used:.0f} MB"
+        if original:
+            line += f", ours / original {speeds[row.implementations.index((False, compiled))] / speed:.2f}"
     return line
+
+
+def native_clip(name: str) -> tuple[int, int]:
+    config = MODELS[name].config
+    return config.num_frames, config.resolution[0]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(PAIRS), help="variants to run, by default all")
-    parser.add_argument("--num-frames", type=int, default=16)
-    parser.add_argument("--resolution", type=int, default=224)
+    parser.add_argument("--num-frames", type=int, help="by default that of the variant")
+    parser.add_argument("--resolution", type=int, help="by default that of the variant")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="measure torch.compile too")
+    parser.add_argument("--jobs", type=int, default=1, help="rows that prepare at once; each is timed alone")
     parser.add_argument("--forward-only", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    warnings.simplefilter("ignore")
-    clip = f"{options.num_frames} x {options.resolution} x {options.resolution}"
-    print(f"{clip}, batch {options.batch}, {options.dtype}, {options.device}, {options.threads} threads")
-    for name in options.names:
-        for training in (False,) if options.forward_only else (False, True):
-            print(compare(name, options, training), flush=True)
+    print(f"batch {options.batch}, {options.dtype}, {options.device}, {options.threads} threads", flush=True)
+    spawn = multiprocessing.get_context("spawn")
+    with tempfile.NamedTemporaryFile() as lock:
+        rows = [
+            Row(
+                name=name,
+                training=training,
+                clip=(
+                    options.num_frames or native_clip(name)[0],
+                    options.resolution or native_clip(name)[1],
+                ),
+                batch=options.batch,
+                repeats=options.repeats,
+                device=options.device,
+                dtype=getattr(torch, options.dtype),
+                threads=options.threads,
+                compiled=options.compile,
+                turn=lock.name,
+            )
+            for training in ((False,) if options.forward_only else (False, True))
+            for name in options.names
+        ]
+        with ProcessPoolExecutor(options.jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
+            for row, done in [(row, pool.submit(measure, row)) for row in rows]:
+                try:
+                    print(done.result(), flush=True)
+                except torch.OutOfMemoryError as error:
+                    print(f"{row.name}: {error}", flush=True)
 
 
 if __name__ == "__main__":
