@@ -3,5 +3,6 @@
 from videotx.extract.frame import REF_NONE, REF_UNKNOWN, CodedFrame, MotionField
 from videotx.extract.info import VideoInfo
 from videotx.extract.reader import VideoReader, open_video
+from videotx.extract.segment import Segment
 
-__all__ = ["REF_NONE", "REF_UNKNOWN", "CodedFrame", "MotionField", "VideoInfo", "VideoReader", "open_video"]
+__all__ = ["REF_NONE", "REF_UNKNOWN", "CodedFrame", "MotionField", "Segment", "VideoInfo", "VideoReader", "open_video"]

@@ -21,12 +21,12 @@ class DisplayClock:
         handed out  1  3  4  5  6  7
     """
 
-    def __init__(self, time_base: Fraction, fps: Fraction | None) -> None:
+    def __init__(self, time_base: Fraction, fps: Fraction | None, origin_pts: int | None = None) -> None:
         self._tick_seconds = float(time_base)
         self._frame_seconds = float(1 / (fps or _DEFAULT_FPS))
         self._waiting: list[int] = []
         self._num_missing = 0
-        self._origin: int | None = None  # the time stamp of second 0
+        self._origin = origin_pts  # the time stamp of second 0; None: that of the first picture
         self._last: float | None = None
 
     def announce(self, pts: int | None) -> None:

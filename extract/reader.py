@@ -10,6 +10,7 @@ from videotx.extract.errors import UnsupportedCodecError
 from videotx.extract.libav import MOTION_CODECS, LibavReader
 from videotx.extract.native import NativeReader, why_not_native
 from videotx.extract.residual import ResidualKind
+from videotx.extract.segment import Segment
 from videotx.extract.source import VideoSource
 from videotx.extract.video_reader import ReaderName, VideoReader
 
@@ -27,15 +28,18 @@ def open_video(
     reader: Literal["auto", "native", "libav"] = "auto",
     residual: ResidualKind = "coded",
     block: Literal[8, 4] = 8,
+    segment: Segment | None = None,
 ) -> VideoReader:
     """Open a video file.
 
-    ``streams`` says what the frames shall hold; what is not asked for is not computed. Raises a
+    ``streams`` says what the frames shall hold; what is not asked for is not computed. Of a ``segment`` come only the
+    frames shown in it, equal to those of the whole video but for their ``index``, which counts from the first of them:
+    reading begins at a key frame before, and references may reach out of the segment. Raises a
     :class:`~videotx.extract.errors.VideoError` that names the file and what is wrong with it, ValueError for arguments
     that mean nothing.
     """
     _check_arguments(streams, reader, residual, block)
-    source = VideoSource(path)
+    source = VideoSource(path, segment)
     try:
         return _choose_reader(source, frozenset(streams), reader, residual, block)
     except BaseException:

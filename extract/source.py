@@ -27,7 +27,10 @@ from videotx.extract.errors import (
     UnreadableContainerError,
 )
 from videotx.extract.info import VideoInfo
+from videotx.extract.mpeg4_headers import find_vop
 from videotx.extract.probe import probe_stream
+from videotx.extract.seeking import SeekPoint, find_seek_point
+from videotx.extract.segment import Segment
 
 # How the formats that hold H.264 or MPEG-4 Part 2 begin: offset and bytes. Used to tell a damaged video from a file
 # that never was one; libavformat calls both "invalid data".
@@ -48,6 +51,9 @@ _SIGNATURES: Final = (
     (0, b"\x00\x00\x00\x01"),
 )
 
+# By more than this no packet precedes the time at which its picture is shown.
+_SLACK_SECONDS: Final = 1.0
+
 # Demuxers for still images and for text drawn as video; what they open is no video.
 _STILL_FORMATS: Final = frozenset({"image2", "tty", "gif", "apng", "ico"})
 
@@ -55,12 +61,15 @@ _STILL_FORMATS: Final = frozenset({"image2", "tty", "gif", "apng", "ico"})
 class VideoSource:
     """One video file, opened. Close it, or use it as a context manager.
 
-    ``warnings`` grows while packets are read. Raises :class:`MissingFileError`, :class:`EmptyFileError`,
-    :class:`NotAVideoError`, :class:`UnreadableContainerError` or :class:`NoVideoStreamError`.
+    With a ``segment``, packets begin at a random access point at or before its start, if the container's index leads
+    to one, and with the first picture otherwise. ``warnings`` grows while packets are read. Raises
+    :class:`MissingFileError`, :class:`EmptyFileError`, :class:`NotAVideoError`, :class:`UnreadableContainerError` or
+    :class:`NoVideoStreamError`.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, segment: Segment | None = None) -> None:
         self.path = str(path)
+        self.segment = segment
         self.warnings: list[str] = []
         self.num_packets = 0
         with ExitStack() as resources:
@@ -68,6 +77,9 @@ class VideoSource:
             self.container = resources.enter_context(_open_container(Path(path)))
             self.stream = self._choose_stream()
             self.info: VideoInfo = probe_stream(self.path, self.container, self.stream, self.warnings)
+            self._seek_point = self._find_seek_point()
+            if self._seek_point is not None:
+                self._seek_point.seek(self.container, self.stream)
             self._demuxed = self._demux()
             self._ahead: deque[Packet[VideoStream]] = deque()
             self._resources = resources.pop_all()
@@ -84,6 +96,19 @@ class VideoSource:
         """Close the file. Closing twice is harmless."""
         self._resources.close()
 
+    @property
+    def origin_pts(self) -> int | None:
+        """Time stamp of the file's first picture, None where packets begin with that picture."""
+        return None if self._seek_point is None else self._seek_point.origin_pts
+
+    def _find_seek_point(self) -> SeekPoint | None:
+        if self.segment is None or self.segment.start_seconds == 0:
+            return None
+        # In a container of its own, so that this one still stands at its first packet where there is no such point.
+        with _open_container(Path(self.path)) as container, ErrorCapture():
+            stream = container.streams.video[self.container.streams.video.index(self.stream)]
+            return find_seek_point(container, stream, self.segment.start_seconds)
+
     def decoder(self, options: Mapping[str, str]) -> VideoCodecContext:
         """The stream's decoder, to be fed with :meth:`packets`, with libavcodec's ``options``.
 
@@ -97,11 +122,18 @@ class VideoSource:
         return context
 
     def look_ahead(self, num_bytes: int) -> Iterator[Packet[VideoStream]]:
-        """The first packets as they lie in the container, up to ``num_bytes``; :meth:`packets` gives them again."""
+        """The first packets as they lie in the container, up to ``num_bytes`` or some time after the segment's end;
+        :meth:`packets` gives them again."""
         while num_bytes > 0 and (packet := next(self._demuxed, None)) is not None:
             self._ahead.append(packet)
             num_bytes -= packet.size
             yield packet
+            if self.segment is not None and self._seconds(packet) > self.segment.stop_seconds + _SLACK_SECONDS:
+                return
+
+    def _seconds(self, packet: Packet[VideoStream]) -> float:
+        origin = (self.stream.start_time or 0) if self.origin_pts is None else self.origin_pts
+        return 0.0 if packet.dts is None else float((packet.dts - origin) * self.info.time_base)
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """The stream's packets in decoding order, each one coded picture (or one field of an interlaced picture).
@@ -109,19 +141,20 @@ class VideoSource:
         DivX-style packed B-VOPs, two pictures in one packet and a filler in the next, are unpacked. Reading that ends
         before the promised number of packets leaves a warning.
         """
-        unpack = None
         if self.info.codec == "mpeg4":
-            unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream)
-        for packet in self._all_packets():
-            if unpack is None:
-                yield packet
-            else:
-                yield from unpack.filter(packet)
-        if unpack is not None:
-            yield from unpack.filter(None)
+            pictures = self._unpacked()
+            yield from pictures if self._seek_point is None else _without_leading(pictures)
+        else:
+            yield from self._all_packets()
         promised = self.info.num_frames
-        if promised is not None and self.num_packets < promised:
+        if promised is not None and self.num_packets < promised and self._seek_point is None:
             self.warnings.append(f"the container promises {promised} frames, {self.num_packets} are in the file")
+
+    def _unpacked(self) -> Iterator[Packet[VideoStream]]:
+        unpack = BitStreamFilterContext("mpeg4_unpack_bframes", self.stream)
+        for packet in self._all_packets():
+            yield from unpack.filter(packet)
+        yield from unpack.filter(None)
 
     def _all_packets(self) -> Iterator[Packet[VideoStream]]:
         while self._ahead:
@@ -168,6 +201,18 @@ class VideoSource:
             )
             self.warnings.append(f"{len(streams)} video streams: reading {stream.index}, leaving out {others}")
         return stream
+
+
+def _without_leading(packets: Iterator[Packet[VideoStream]]) -> Iterator[Packet[VideoStream]]:
+    """Without the B-VOPs between the first anchor VOP and the second: what they refer to was not read, and the decoder
+    would take distances in time from them that it keeps for the whole stream."""
+    num_anchors = 0
+    for packet in packets:
+        vop = find_vop(bytes(packet), None) if num_anchors < 2 else None
+        if vop is not None and vop.type == "B":
+            continue
+        num_anchors += 1
+        yield packet
 
 
 def _open_container(path: Path) -> av.container.InputContainer:

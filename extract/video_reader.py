@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
@@ -12,6 +13,7 @@ from videotx.extract.errors import NoFramesError
 from videotx.extract.frame import CodedFrame
 from videotx.extract.info import VideoInfo
 from videotx.extract.residual import ResidualKind
+from videotx.extract.segment import Segment
 from videotx.extract.source import VideoSource
 
 ReaderName = Literal["native", "libav"]
@@ -28,11 +30,11 @@ class VideoReader(ABC):
         self._streams = streams
         self._block = block
         self._info = source.info
-        self._clock = DisplayClock(source.info.time_base, source.info.fps)
+        self._clock = DisplayClock(source.info.time_base, source.info.fps, source.origin_pts)
         self._num_displayed = 0
         self._num_damaged = 0
         self._stopped = False
-        self._frames = self._read()
+        self._frames = self._read() if source.segment is None else self._read_segment(source.segment)
 
     @property
     def info(self) -> VideoInfo:
@@ -74,6 +76,25 @@ class VideoReader(ABC):
     @abstractmethod
     def _read(self) -> Generator[CodedFrame, None, None]:
         """Demux, decode, and at the end :meth:`_finish`."""
+
+    def _read_segment(self, segment: Segment) -> Generator[CodedFrame, None, None]:
+        num_frames, last = 0, 0.0
+        for frame in self._read():
+            last = frame.seconds
+            if segment.is_before(last):
+                break
+            if segment.contains(last):
+                yield replace(frame, index=num_frames)
+                num_frames += 1
+        else:
+            if segment.stop_seconds - last > 2 / (self._info.fps or 1) and segment.has_stop:
+                self.warnings.append(
+                    f"the last frame is at {last:.3f} s, before the segment's stop at {segment.stop_seconds} s"
+                )
+        if num_frames == 0:
+            raise NoFramesError(
+                self._source.path, f"expected frames {segment}, got none; the last one read is at {last:.3f} s"
+            )
 
     def _stop_at_size(self, what: str, expected: tuple[int, int], got: tuple[int, int], frame: int) -> None:
         self._stopped = True
