@@ -137,7 +137,7 @@ class Settings:
     def from_plain(cls, values: dict[str, Any]) -> Settings:
         """The settings that `plain` gave, from JSON too."""
         known = {field.name: field.type for field in fields(cls)}
-        settings = {}
+        settings: dict[str, Any] = {}
         for name, value in values.items():
             restored = tuple(value) if isinstance(value, list) else value
             settings[name] = Path(restored) if "Path" in str(known[name]) and restored is not None else restored
