@@ -136,9 +136,10 @@ class Settings:
     @classmethod
     def from_plain(cls, values: dict[str, Any]) -> Settings:
         """The settings that `plain` gave, from JSON too."""
-        known = {field.name: field.type for field in fields(cls)}
+        paths = {field.name for field in fields(cls) if "Path" in str(field.type)}
         settings: dict[str, Any] = {}
         for name, value in values.items():
-            restored = tuple(value) if isinstance(value, list) else value
-            settings[name] = Path(restored) if "Path" in str(known[name]) and restored is not None else restored
+            settings[name] = tuple(value) if isinstance(value, list) else value
+            if name in paths and value is not None:
+                settings[name] = Path(value)
         return cls(**settings)
