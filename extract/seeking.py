@@ -17,6 +17,8 @@ from videotx.extract.h264_headers import nal_length_size, peek_access_unit
 # More than any stream reorders (H.264 clause A.3.1): the first picture to be shown is among this many packets.
 _FIRST_PACKETS: Final = 32
 
+_NO_TIMESTAMPS: Final = 0x80  # AVFMT_NOTIMESTAMPS of libavformat
+
 
 @dataclass(frozen=True, slots=True)
 class SeekPoint:
@@ -38,20 +40,26 @@ def find_seek_point(container: InputContainer, stream: VideoStream, start_second
     key frame of MPEG-4 Part 2, since what is shown from an I-VOP on refers to nothing before it. Recovery points and
     open groups of pictures of H.264 do not.
     """
+    # The time stamps of a bare stream are counted from wherever reading begins.
+    timed = not container.format.flags & _NO_TIMESTAMPS
     first = [packet for packet in islice(container.demux(stream), _FIRST_PACKETS) if not packet.is_discard]
     stamps = [packet.pts for packet in first if packet.pts is not None]
-    if not stamps or stream.time_base is None:
+    if not timed or not stamps or stream.time_base is None:
         return None
     origin = min(stamps)
     wanted = origin + int(start_seconds / float(stream.time_base) + 0.5)
+    try:
+        return _walk_back(container, stream, origin, wanted)
+    except av.error.FFmpegError:
+        return None
+
+
+def _walk_back(container: InputContainer, stream: VideoStream, origin: int, wanted: int) -> SeekPoint | None:
     length_size = nal_length_size(stream.codec_context.extradata)
     at, before = wanted, None
     while at > origin:
-        try:
-            container.seek(at, stream=stream, backward=True)
-            packet = next(container.demux(stream), None)
-        except av.error.FFmpegError:
-            return None
+        container.seek(at, stream=stream, backward=True)
+        packet = next(container.demux(stream), None)
         if packet is None or packet.pts is None or packet.dts is None or packet.pts <= origin:
             return None
         if before is not None and packet.dts >= before:

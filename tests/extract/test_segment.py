@@ -27,6 +27,7 @@ FILES = [
     "h264_features/x264_intra_refresh_noidr.mp4",
     "h264_features/x264_opengop.mp4",
     "h264_features/x264_vfr.mp4",
+    "mpeg4/count_video.cmp",
     "mpeg4/m4_asp_interlaced_bvop.avi",
     "mpeg4/m4_asp_qpel_bvop.avi",
     "mpeg4/m4_asp_qpel_bvop_4mv.mp4",
