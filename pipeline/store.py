@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +21,9 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from numcodecs.zstd import Zstd
+import zstandard
+
+from videotx.pipeline import _jpeg
 
 FORMAT: Final = "videotx-shards"
 VERSION: Final = 1
@@ -104,6 +107,22 @@ class ShardFormatError(ValueError):
     """A file is not what the format says. The message names the file, what was expected and what was found."""
 
 
+class _ZstdContexts(threading.local):
+    """Contexts of this thread. Making one takes longer than coding a small frame with it."""
+
+    def __init__(self) -> None:
+        self.decompressor = zstandard.ZstdDecompressor()
+        self._compressors: dict[int, zstandard.ZstdCompressor] = {}
+
+    def compressor(self, level: int) -> zstandard.ZstdCompressor:
+        if level not in self._compressors:
+            self._compressors[level] = zstandard.ZstdCompressor(level=level, write_checksum=True)
+        return self._compressors[level]
+
+
+_ZSTD: Final = _ZstdContexts()
+
+
 @dataclass(frozen=True, slots=True)
 class ZstdFrames:
     """Frames of numbers: little-endian C order, Zstandard with its own checksum."""
@@ -112,10 +131,14 @@ class ZstdFrames:
 
     def encode(self, frame: npt.NDArray[Any]) -> bytes:
         contiguous = np.ascontiguousarray(frame, dtype=frame.dtype.newbyteorder("<"))
-        return bytes(Zstd(level=self.level, checksum=True).encode(contiguous))
+        return _ZSTD.compressor(self.level).compress(contiguous.data)
 
     def decode(self, data: bytes | memoryview, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        raw = Zstd().decode(data)
+        """The inverse of :meth:`encode`. Raises ShardFormatError on any damage."""
+        try:
+            raw = _ZSTD.decompressor.decompress(data)
+        except zstandard.ZstdError as error:
+            raise ShardFormatError(f"expected a frame of {dtype} {shape}, got damaged bytes ({error})") from error
         return np.frombuffer(raw, dtype=np.dtype(dtype).newbyteorder("<")).reshape(shape)
 
     def codecs(self, dtype: str) -> list[dict[str, Any]]:
@@ -152,11 +175,16 @@ class JpegFrames:
         return bytes(simplejpeg.encode_jpeg(rgb, quality=self.quality, colorspace="RGB", colorsubsampling=short))
 
     def encode_planes(self, y: npt.NDArray[np.uint8], cb: npt.NDArray[np.uint8], cr: npt.NDArray[np.uint8]) -> bytes:
-        """Encode full-range BT.601 planes as they are; chroma is ``ceil`` of half the luma size for 4:2:0."""
+        """Encode full-range BT.601 planes as they are; chroma is ``ceil`` of half the luma size for 4:2:0.
+
+        4:4:4 is for residuals, of which little is not grey: that is all that its encoder spends time on.
+        """
         half = 2 if self.subsampling == "4:2:0" else 1
         expected = (-(-y.shape[0] // half), -(-y.shape[1] // half))
         if cb.shape != expected or cr.shape != expected:
             raise ValueError(f"expected {self.subsampling} chroma planes of {expected}, got {cb.shape} and {cr.shape}")
+        if self.subsampling == "4:4:4":
+            return _sealed(_jpeg.encode(y, cb, cr, quality=self.quality))
         # libjpeg-turbo reads the luma plane of an odd size up to the next multiple of the subsampling, past its end.
         luma = np.ascontiguousarray(y)
         if y.shape[0] % half or y.shape[1] % half:
