@@ -38,9 +38,9 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
             os.fsync(file.fileno())
         partial.replace(path)
         _sync(folder)
-    except (OSError, RuntimeError) as error:  # torch's writer reports a failed write as a RuntimeError
+    except (OSError, RuntimeError) as error:
         partial.unlink(missing_ok=True)
-        raise CheckpointWriteError(f"{path}: the checkpoint of step {step} could not be written: {error}") from error
+        raise CheckpointWriteError(f"{path}: could not be written: {_reason(error)}") from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
     for leftover in folder.glob("*.partial"):
@@ -74,6 +74,14 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: {damaged} does not have the checksum it was written with")
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     return state
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What the operating system said: torch's writer covers it with an error of its own."""
+    reason: BaseException | None = error
+    while reason is not None and not isinstance(reason, OSError):
+        reason = reason.__context__
+    return reason or error
 
 
 def _sync(folder: Path) -> None:

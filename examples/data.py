@@ -174,7 +174,7 @@ def train_clips(settings: Settings, data: Data, model: VideoModel[Any], *, progr
     crops: dict[str, Crop] = {
         "resized": RandomResizedCrop(size[0], settings.crop_area, settings.crop_aspect, settings.flip),
         "jitter": ScaleJitter(size[0], _scaled(settings.short_side, size[0]), settings.flip),
-        "centre": EvenCrops(size[0], settings.val_short_side or round(size[0] * 8 / 7)),
+        "centre": EvenCrops(size[0], round(size[0] * 8 / 7)),
         "whole": WholePicture(*size),
     }
     if size[0] != size[1] and settings.crop != "whole":
@@ -191,13 +191,24 @@ def _scaled(short_side: tuple[int, int], size: int) -> tuple[int, int]:
     return round(short_side[0] * size / 224), round(short_side[1] * size / 224)
 
 
-def val_clips(settings: Settings, data: Data, model: VideoModel[Any], views: Views | None = None) -> ClipDataset:
-    """The given views of every video of the evaluation split; the middle of it by default."""
+def val_clips(settings: Settings, data: Data, model: VideoModel[Any]) -> ClipDataset:
+    """The middle of every video of the evaluation split."""
+    return _fixed_clips(settings, data, model, Views(), None)
+
+
+def clips_of_views(settings: Settings, data: Data, model: VideoModel[Any]) -> ClipDataset:
+    """The ``test_views`` of every video of the evaluation split, those of a video one after another."""
+    return _fixed_clips(settings, data, model, Views(*settings.test_views), settings.test_short_side)
+
+
+def _fixed_clips(
+    settings: Settings, data: Data, model: VideoModel[Any], views: Views, short_side: int | None
+) -> ClipDataset:
     size = model.config.resolution
-    crop: Crop = EvenCrops(size[0], settings.val_short_side or round(size[0] * 8 / 7))
+    crop: Crop = EvenCrops(size[0], short_side or round(size[0] * 8 / 7))
     if settings.crop == "whole":
         crop = WholePicture(*size)
-    return clip_dataset(data.val, settings, model, train=False, crop=crop, views=views or Views())
+    return clip_dataset(data.val, settings, model, train=False, crop=crop, views=views)
 
 
 def clip_dataset(
@@ -318,6 +329,7 @@ class TrainLoader:
 def make_loader(
     clips: Dataset[Clip], settings: Settings, device: torch.device, order: Sampler[Any] | None = None
 ) -> DataLoader[Clip]:
+    """Batches in the given order, or one after another; the workers of an order stay for the next epoch."""
     return DataLoader(
         clips,
         settings.batch_size,
@@ -325,5 +337,5 @@ def make_loader(
         num_workers=settings.workers,
         collate_fn=collate,
         pin_memory=device.type == "cuda",
-        persistent_workers=settings.workers > 0,
+        persistent_workers=settings.workers > 0 and order is not None,
     )

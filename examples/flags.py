@@ -22,9 +22,13 @@ def setting(default: Any, text: str) -> Any:
 
 
 def parse(
-    kind: type[T], argv: Sequence[str] | None, description: str, recipes: Mapping[str, Mapping[str, Any]] | None = None
+    kind: type[T],
+    argv: Sequence[str] | None,
+    description: str,
+    recipes: Mapping[str, Mapping[str, Any]],
+    defaults: Mapping[str, Any] | None = None,
 ) -> T:
-    """A settings object from a command line; ``--recipe NAME`` changes the defaults of the other flags.
+    """A settings object from a command line; ``defaults``, and then ``--recipe NAME``, stand in for flags not given.
 
     Ends the program, with the reason, for flags that do not exist or values that ``kind`` refuses.
     """
@@ -44,14 +48,11 @@ def parse(
             help=field.metadata.get("help", " ").replace("%", "%%"),
             **_argument(hints[field.name]),
         )
-    if recipes is not None:
-        parser.add_argument("--recipe", choices=sorted(recipes), help="defaults of a paper; see recipes.py")
-        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        first.add_argument("--recipe", choices=sorted(recipes))
-        name = first.parse_known_args(argv)[0].recipe
-        parser.set_defaults(**(recipes[name] if name else {}))
+    parser.add_argument("--recipe", choices=sorted(recipes), help="defaults of a paper; see recipes.py")
+    recipe = one_flag("recipe", argv)
+    parser.set_defaults(**{**(defaults or {}), **(recipes.get(recipe, {}) if recipe else {})})
     values = vars(parser.parse_args(argv))
-    values.pop("recipe", None)
+    values.pop("recipe")
     for name, value in values.items():
         if isinstance(value, list):
             values[name] = dict(value) if typing.get_origin(hints[name]) is dict else tuple(value)
@@ -59,6 +60,14 @@ def parse(
         return kind(**values)
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
+
+
+def one_flag(name: str, argv: Sequence[str] | None) -> str | None:
+    """The value of a flag that decides about the defaults of others."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(f"--{name}")
+    value: str | None = getattr(parser.parse_known_args(argv)[0], name)
+    return value
 
 
 def _argument(hint: Any) -> dict[str, Any]:

@@ -64,19 +64,29 @@ def parameter_groups(model: VideoModel[Any], settings: Settings, lr: float) -> l
     return list(groups.values())
 
 
-def make_optimiser(model: VideoModel[Any], settings: Settings, clips_per_step: int) -> torch.optim.Optimizer:
-    lr = settings.lr * (clips_per_step / settings.lr_batch if settings.lr_batch else 1.0)
+def scaled_lr(settings: Settings, clips_per_step: int) -> float:
+    """The learning rate for so many clips per step, over all processes and passes."""
+    return settings.lr * (clips_per_step / settings.lr_batch if settings.lr_batch else 1.0)
+
+
+def make_optimiser(model: VideoModel[Any], settings: Settings, lr: float) -> torch.optim.Optimizer:
     groups = [{k: v for k, v in group.items() if k != "names"} for group in parameter_groups(model, settings, lr)]
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr, momentum=settings.momentum, nesterov=settings.momentum > 0)
+        return torch.optim.SGD(groups, lr, momentum=settings.momentum)
     cuda = next(model.parameters()).is_cuda
     return torch.optim.AdamW(groups, lr, betas=settings.betas, fused=cuda)
 
 
-def schedule(step: int, num_steps: int, num_warmup: int, settings: Settings) -> float:
-    """Share of the learning rate at ``step``: a line up over the warm-up, then half a cosine down to ``final_lr``."""
+def schedule(step: int, num_steps: int, steps_per_epoch: int, settings: Settings) -> float:
+    """Share of the learning rate at ``step``: a line up over the warm-up, then half a cosine down to ``final_lr``.
+
+    With ``lr_drops`` it falls to a tenth at each of those epochs instead.
+    """
+    num_warmup = round(settings.warmup_epochs * steps_per_epoch)
     if step < num_warmup:
         return settings.warmup_from + (1 - settings.warmup_from) * (step + 1) / num_warmup
+    if settings.lr_drops:
+        return float(0.1 ** sum(step >= epoch * steps_per_epoch for epoch in settings.lr_drops))
     done = (step - num_warmup) / max(num_steps - num_warmup, 1)
     return settings.final_lr + (1 - settings.final_lr) * 0.5 * (1 + math.cos(math.pi * done))
 

@@ -13,7 +13,21 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 # What may differ between the two parts of a run that was interrupted: nothing here changes what is learned.
 FREE_TO_CHANGE = frozenset(
-    {"out", "workers", "device", "save_every", "keep", "log_every", "tensorboard", "progress", "plots", "threads"}
+    {
+        "out",
+        "test_views",
+        "test_short_side",
+        "test_average",
+        "workers",
+        "device",
+        "save_every",
+        "keep",
+        "log_every",
+        "tensorboard",
+        "progress",
+        "plots",
+        "threads",
+    }
 )
 
 
@@ -62,7 +76,6 @@ class Settings:
     crop_area: tuple[float, float] = setting((0.08, 1.0), "share of the picture of --crop resized")
     crop_aspect: tuple[float, float] = setting((0.75, 4 / 3), "aspect ratios of --crop resized")
     short_side: tuple[int, int] = setting((256, 320), "lengths of the short side of --crop jitter, for a size of 224")
-    val_short_side: int | None = setting(None, "short side in evaluation; else 8/7 of the size")
     flip: float = setting(0.5, "probability of mirroring; 0 where left and right are classes")
     normalise: Literal["kinetics", "imagenet", "minus_one_to_one"] = setting("kinetics", "mean and deviation of RGB")
     cached_draws: int = setting(
@@ -96,8 +109,16 @@ class Settings:
     warmup_epochs: float = setting(0.0, "epochs over which the learning rate rises from --warmup-from")
     warmup_from: float = setting(0.0, "share of the learning rate that warm-up begins with")
     final_lr: float = setting(0.0, "share of the learning rate that the cosine ends with")
+    lr_drops: tuple[int, ...] = setting(
+        (), "epochs at which the learning rate falls to a tenth, in place of the cosine"
+    )
     clip_norm: float | None = setting(None, "largest norm of the gradient")
     ema: float = setting(0.0, "decay of a moving average of the weights, which then is what is evaluated and kept")
+
+    # Testing, with evaluate.py
+    test_views: tuple[int, int] = setting((1, 1), "temporal and spatial views of a video")
+    test_short_side: int | None = setting(None, "short side before cropping; else 8/7 of the size")
+    test_average: Literal["probabilities", "logits"] = setting("probabilities", "what is averaged over the views")
 
     # The run
     seed: int = setting(0, "")

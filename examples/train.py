@@ -41,7 +41,7 @@ from data import (
 )
 from flags import parse
 from memory import MemoryClips
-from optimise import gradients, make_optimiser, moving_average, schedule, set_learning_rate
+from optimise import gradients, make_optimiser, moving_average, scaled_lr, schedule, set_learning_rate
 from predict import precision_context, predict, summary
 from processes import Processes
 from recipes import RECIPES
@@ -79,7 +79,7 @@ def train(settings: Settings) -> Result:
     Raises ValueError for settings that do not fit the data, the model or the checkpoint in ``out``; FloatingPointError
     when the loss is no number any more; CheckpointWriteError when the disk is full.
     """
-    _check_optional(settings)
+    check_optional(settings)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     processes = Processes.join(settings.device)
@@ -132,7 +132,8 @@ class Training:
         self.mix = make_mix(settings, data.targets)
         self.average = moving_average(self.model, settings.ema)
         clips_per_step = settings.batch_size * settings.accumulate * processes.world_size
-        self.optimiser = make_optimiser(self.model, settings, clips_per_step)
+        self.lr = scaled_lr(settings, clips_per_step)
+        self.optimiser = make_optimiser(self.model, settings, self.lr)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=settings.precision == "float16")
         self.per_epoch = self.loader.steps_per_epoch
         self.num_steps = settings.steps or settings.epochs * self.per_epoch
@@ -178,7 +179,7 @@ class Training:
         """One step of the optimiser; what it returns stays on the device, so that nothing waits for it."""
         settings, processes = self.settings, self.processes
         self.model.train()
-        share = schedule(step, self.num_steps, round(settings.warmup_epochs * self.per_epoch), settings)
+        share = schedule(step, self.num_steps, self.per_epoch, settings)
         set_learning_rate(self.optimiser, share)
         losses, hits = [], []
         for number, batch in enumerate(batches):
@@ -205,7 +206,7 @@ class Training:
             "loss": torch.stack(losses).mean(),
             "accuracy": 100 * torch.stack(hits).mean(),
             "gradient_norm": norm.detach(),
-            "learning_rate": settings.lr * share,
+            "learning_rate": self.lr * share,
         }
 
     def _prepared(self, batch: ClipBatch, random: np.random.Generator) -> ClipBatch:
@@ -331,7 +332,7 @@ class Signals:
         self.received = True
 
 
-def _check_optional(settings: Settings) -> None:
+def check_optional(settings: Settings) -> None:
     """Raises ValueError now, rather than at the end, for what is not installed."""
     for wanted, package in ((settings.plots, "matplotlib"), (settings.tensorboard, "tensorboard")):
         if wanted and importlib.util.find_spec(package) is None:

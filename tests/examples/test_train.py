@@ -57,7 +57,9 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Training, "_step", interrupted)
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "workers", [1, pytest.param(0, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     settings_of: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:

@@ -1,0 +1,93 @@
+"""Two processes on the CPU, as `torchrun` starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logs import read
+from train import train
+
+from .conftest import EXAMPLES
+
+pytestmark = pytest.mark.slow
+
+# What is equal in one process and in two: nothing that a process draws for itself.
+PLAIN = {"steps": 6, "lr": 1e-2, "crop": "centre", "flip": 0.0, "accumulate": 2, "ema": 0.9, "clip_norm": 0.5}
+
+
+def start(script: str, *flags: str, num_processes: int = 2) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command += [str(EXAMPLES / script), *flags]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def flags_of(settings: Any) -> list[str]:
+    """The command line of settings, but for the device."""
+    flags: list[str] = []
+    for name, value in settings.plain().items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            flags.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, dict):
+            flags += [f"--{flag}", *(f"{k}={v}" for k, v in value.items())] if value else []
+        elif isinstance(value, tuple | list):
+            flags += [f"--{flag}", *map(str, value)] if value else []
+        elif value is not None:
+            flags += [f"--{flag}", str(value)]
+    return flags
+
+
+def test_two_processes_learn_what_one_does(settings_of: Callable[..., Any], tmp_path: Path) -> None:
+    one = train(settings_of(**PLAIN, out=tmp_path / "one"))
+    pair = settings_of(**PLAIN, batch_size=1, out=tmp_path / "two")
+    running = start("train.py", *flags_of(pair))
+    _, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    two = read(pair.out, "steps")
+    for ours, theirs in zip(one.steps, two, strict=True):
+        for name in ("loss", "gradient_norm", "learning_rate"):
+            assert theirs[name] == pytest.approx(ours[name], abs=2e-5)
+    # With a classifier that starts at zero all classes are alike at first: which one is best is anyone's guess.
+    assert [line["accuracy"] for line in two[1:]] == [line["accuracy"] for line in one.steps[1:]]
+    assert read(pair.out, "evaluations")[-1] == pytest.approx(one.evaluations[-1])
+
+    running = start("evaluate.py", "--run", str(pair.out), "--test-views", "1", "3")
+    _, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
+    results = json.loads((pair.out / "evaluation" / "results.json").read_text())
+    assert results["videos"] == 4
+
+
+def test_a_signal_stops_both_and_both_go_on(settings_of: Callable[..., Any], tmp_path: Path) -> None:
+    changes = {**PLAIN, "steps": 60, "log_every": 1, "batch_size": 1, "head_dropout": 0.3, "mixup": 0.5}
+    whole = settings_of(**changes, out=tmp_path / "whole")
+    running = start("train.py", *flags_of(whole))
+    assert running.wait(timeout=300) == 0
+
+    broken = settings_of(**changes, out=tmp_path / "broken")
+    running = start("train.py", *flags_of(broken))
+    for _ in range(3000):
+        if len(read(broken.out, "steps")) >= 3:
+            break
+        time.sleep(0.02)
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=300)
+    assert running.returncode != 0
+    assert "goes on from" in errors
+    done = len(read(broken.out, "steps"))
+    assert 3 <= done < 60
+
+    running = start("train.py", *flags_of(broken))
+    assert running.wait(timeout=300) == 0
+    assert [line["loss"] for line in read(broken.out, "steps")] == [line["loss"] for line in read(whole.out, "steps")]
