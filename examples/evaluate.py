@@ -1,10 +1,11 @@
 """Evaluate a trained model, or a published one, on whole videos: several views of each, averaged.
 
-    python examples/evaluate.py --run run --test-views 4 3
+    python examples/evaluate.py --from-run run --test-views 4 3
     python examples/evaluate.py --recipe mvit_k400 --weights MVIT_B_16x4.pyth --shards val.zarr --val-shards val.zarr
 
-Takes the flags of train.py; with ``--run`` its settings are the defaults. Writes to ``--results`` (the run's folder
-``evaluation`` by default): ``results.json``, ``videos.csv``, and for each target ``classes.csv`` and ``confusion.png``.
+Takes the flags of train.py; with ``--from-run`` the settings of that run are the defaults. Writes to ``--results`` (by
+default the folder ``evaluation`` of the run) ``results.json``, ``videos.csv``, and for each target ``classes.csv`` and
+``confusion.png``.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ from videotx.models.macs import count_gmacs, count_params
 class Evaluation(Settings):
     """Settings of an evaluation."""
 
-    run: Path | None = setting(None, "folder of a training run to evaluate")
-    weights: Path | None = setting(None, "checkpoint file of any layout videotx knows; else the weights of --run")
+    from_run: Path | None = setting(None, "folder of a training run to evaluate")
+    weights: Path | None = setting(None, "checkpoint file of any layout videotx knows; else the weights of --from-run")
     results: Path | None = setting(None, "folder for what is found; else `evaluation` in that of the run")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.run is None and self.weights is None:
-            raise ValueError("expected a run or weights to evaluate, got neither")
+        if self.from_run is None and self.weights is None:
+            raise ValueError("expected from_run or weights to evaluate, got neither")
 
 
 def main(argv: list[str] | None = None) -> int:
     recipes = {name: recipe.settings for name, recipe in RECIPES.items()}
-    run = one_flag("run", argv)
+    run = one_flag("from_run", argv)
     settings = parse(Evaluation, argv, __doc__, recipes, defaults_of(Path(run)) if run else None)
     found = evaluate(settings)
     print("\n".join(f"{name:<28}{value}" for name, value in found.items()))
@@ -100,7 +101,7 @@ def evaluate(settings: Evaluation) -> dict[str, Any]:
             "precision": settings.precision,
         }
         if processes.main:
-            out = settings.results or (settings.run or settings.out) / "evaluation"
+            out = settings.results or (settings.from_run or settings.out) / "evaluation"
             _write(out, found, data.val, data.targets, results, plots=settings.plots)
         return results
     finally:
@@ -110,14 +111,14 @@ def evaluate(settings: Evaluation) -> dict[str, Any]:
 def trained_model(settings: Evaluation, targets: Targets) -> VideoModel[Any]:
     """The model with the weights of a file, or those that the run ended with, or those of its last checkpoint."""
     model = build_model(replace(settings, init_image=None, init_video=None), targets)
-    finished = settings.run / "model.safetensors" if settings.run else None
+    finished = settings.from_run / "model.safetensors" if settings.from_run else None
     if settings.weights is not None or (finished is not None and finished.exists()):
         load_pretrained(model, settings.weights or finished or "")
         return model
-    assert settings.run is not None
-    state = checkpoint.load_last(settings.run / "checkpoints")
+    assert settings.from_run is not None
+    state = checkpoint.load_last(settings.from_run / "checkpoints")
     if state is None:
-        raise ValueError(f"{settings.run}: expected model.safetensors or a checkpoint, there is neither")
+        raise ValueError(f"{settings.from_run}: expected model.safetensors or a checkpoint, there is neither")
     average = state["average"]
     weights = state["model"]
     if average is not None:

@@ -65,7 +65,7 @@ def parse(
 def one_flag(name: str, argv: Sequence[str] | None) -> str | None:
     """The value of a flag that decides about the defaults of others."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument(f"--{name}")
+    parser.add_argument(f"--{name.replace('_', '-')}")
     value: str | None = getattr(parser.parse_known_args(argv)[0], name)
     return value
 

@@ -13,16 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from logs import read
 from train import train
+from videotx.models.checkpoints.read import read_weights
 
 from .conftest import EXAMPLES
 
 pytestmark = pytest.mark.slow
 
 # What is equal in one process and in two: nothing that a process draws for itself.
-PLAIN = {"steps": 6, "lr": 1e-2, "crop": "centre", "flip": 0.0, "accumulate": 2, "ema": 0.9, "clip_norm": 0.5}
+PLAIN = {
+    "steps": 6,
+    "optimiser": "sgd",
+    "lr": 0.1,
+    "crop": "centre",
+    "flip": 0.0,
+    "accumulate": 2,
+    "ema": 0.9,
+    "clip_norm": 0.5,
+}
 
 
 def start(script: str, *flags: str, num_processes: int = 2) -> subprocess.Popen[str]:
@@ -30,6 +41,11 @@ def start(script: str, *flags: str, num_processes: int = 2) -> subprocess.Popen[
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command += [str(EXAMPLES / script), *flags]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def succeeds(running: subprocess.Popen[str]) -> None:
+    _, errors = running.communicate(timeout=300)
+    assert running.returncode == 0, errors
 
 
 def flags_of(settings: Any) -> list[str]:
@@ -52,28 +68,27 @@ def test_two_processes_learn_what_one_does(settings_of: Callable[..., Any], tmp_
     one = train(settings_of(**PLAIN, out=tmp_path / "one"))
     pair = settings_of(**PLAIN, batch_size=1, out=tmp_path / "two")
     running = start("train.py", *flags_of(pair))
-    _, errors = running.communicate(timeout=300)
-    assert running.returncode == 0, errors
+    succeeds(running)
     two = read(pair.out, "steps")
     for ours, theirs in zip(one.steps, two, strict=True):
         for name in ("loss", "gradient_norm", "learning_rate"):
             assert theirs[name] == pytest.approx(ours[name], abs=2e-5)
-    # With a classifier that starts at zero all classes are alike at first: which one is best is anyone's guess.
-    assert [line["accuracy"] for line in two[1:]] == [line["accuracy"] for line in one.steps[1:]]
-    assert read(pair.out, "evaluations")[-1] == pytest.approx(one.evaluations[-1])
+    assert len(read(pair.out, "evaluations")) == len(one.evaluations)
+    weights, _ = read_weights(pair.out / "model.safetensors")
+    for name, value in one.model.state_dict().items():
+        torch.testing.assert_close(weights[name], value, rtol=0, atol=1e-5)
 
-    running = start("evaluate.py", "--run", str(pair.out), "--test-views", "1", "3")
-    _, errors = running.communicate(timeout=300)
-    assert running.returncode == 0, errors
+    running = start("evaluate.py", "--from-run", str(pair.out), "--test-views", "1", "3")
+    succeeds(running)
     results = json.loads((pair.out / "evaluation" / "results.json").read_text())
     assert results["videos"] == 4
 
 
 def test_a_signal_stops_both_and_both_go_on(settings_of: Callable[..., Any], tmp_path: Path) -> None:
-    changes = {**PLAIN, "steps": 60, "log_every": 1, "batch_size": 1, "head_dropout": 0.3, "mixup": 0.5}
+    changes = {**PLAIN, "steps": 30, "log_every": 1, "batch_size": 1, "head_dropout": 0.3, "mixup": 0.5}
     whole = settings_of(**changes, out=tmp_path / "whole")
     running = start("train.py", *flags_of(whole))
-    assert running.wait(timeout=300) == 0
+    succeeds(running)
 
     broken = settings_of(**changes, out=tmp_path / "broken")
     running = start("train.py", *flags_of(broken))
@@ -86,8 +101,8 @@ def test_a_signal_stops_both_and_both_go_on(settings_of: Callable[..., Any], tmp
     assert running.returncode != 0
     assert "goes on from" in errors
     done = len(read(broken.out, "steps"))
-    assert 3 <= done < 60
+    assert 3 <= done < 30
 
     running = start("train.py", *flags_of(broken))
-    assert running.wait(timeout=300) == 0
+    succeeds(running)
     assert [line["loss"] for line in read(broken.out, "steps")] == [line["loss"] for line in read(whole.out, "steps")]

@@ -25,7 +25,7 @@ HERE = Processes(0, 1, torch.device("cpu"))
 
 def evaluation_of(settings: Any, **changes: Any) -> Evaluation:
     values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    return Evaluation(**{**values, "run": settings.out, **changes})
+    return Evaluation(**{**values, "from_run": settings.out, **changes})
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -58,7 +58,7 @@ def test_a_run_is_evaluated_with_its_own_settings(
 ) -> None:
     settings = settings_of(steps=3, ema=0.5)
     train(settings)
-    assert main(["--run", str(settings.out), "--test-views", "1", "3", "--test-average", "logits"]) == 0
+    assert main(["--from-run", str(settings.out), "--test-views", "1", "3", "--test-average", "logits"]) == 0
     results = json.loads((settings.out / "evaluation" / "results.json").read_text())
     assert "top1" in capsys.readouterr().out
     assert results["views"] == "1x3"
@@ -82,7 +82,7 @@ def test_a_run_without_an_end_is_evaluated_by_its_last_checkpoint(settings_of: C
     timed = {"clips_per_second", "model_clips_per_second"}
     assert {k: v for k, v in last.items() if k not in timed} == {k: v for k, v in whole.items() if k not in timed}
     with pytest.raises(ValueError, match=r"expected model.safetensors or a checkpoint, there is neither"):
-        evaluate(evaluation_of(settings, run=settings.out / "nothing"))
+        evaluate(evaluation_of(settings, from_run=settings.out / "nothing"))
 
 
 def test_a_confusion_matrix_is_drawn(settings_of: Callable[..., Any]) -> None:
