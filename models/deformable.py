@@ -7,7 +7,8 @@ cells of one plane, 0 at the centre of the first cell, and a weight::
 
 Four corners of P points are 4 P rows of one table with 4 P factors, so the whole sum is one `embedding_bag`: no sampled
 value is ever stored, memory is that of the positions, and heads stay in the last axes where the linear layer left them.
-Measured against `grid_sample` and a gather in ``benchmarks/deformable_sampling.py``.
+On a GPU with Triton the corners are never stored either (`videotx.models.deformable_triton`). Measured against
+`grid_sample` and a gather in ``benchmarks/deformable_sampling.py``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+try:
+    from videotx.models.deformable_triton import sample_points
+except ImportError:  # no Triton, as in torch's builds for CPUs
+    sample_points = None
 
 Outside = Literal["zeros", "border"]
 """What lies outside of a plane: nothing, or its nearest cell."""
@@ -42,7 +48,31 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
     ``weights`` (b, ..., heads, points) hold the queries in the middle axes; returns (b, ..., heads * c). Positions need
     at least float32, whatever the type of the values; both have gradients, and so have the weights.
     """
+    if sample_points is not None and values.is_cuda and xy.dtype == torch.float32:
+        return _sample_fused(values, xy, weights, planes, outside)
+    return _sample_by_table(values, xy, weights, planes, outside)
+
+
+def _sample_fused(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, outside: Outside) -> Tensor:
+    queries, (heads, points) = xy.shape[1:-3], xy.shape[-3:-1]
+    # The planes of a point are the same for all heads.
+    table = torch.stack(torch.broadcast_tensors(planes.first, planes.rows, planes.columns), dim=-1)
+    table = table.int().expand(*queries, 1, points, 3).reshape(-1, points, 3)
+    out: Tensor = sample_points(
+        values.contiguous(),
+        xy.reshape(xy.shape[0], -1, heads, points, 2).contiguous(),
+        weights.to(xy.dtype).reshape(xy.shape[0], -1, heads, points).contiguous(),
+        table.contiguous(),
+        outside == "border",
+    )
+    return out.view(*xy.shape[:-3], -1)
+
+
+def _sample_by_table(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, outside: Outside) -> Tensor:
     b, cells, heads, c = values.shape
+    kind = values.dtype
+    if values.is_cuda:
+        values = at_least_float32(values)  # there the gradient of factors knows no bfloat16
     x, y = xy.unbind(-1)
     column, across = _neighbours(x, planes.columns, outside)  # b ... heads points 2
     row, down = _neighbours(y, planes.rows, outside)
@@ -58,7 +88,7 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
         per_sample_weights=factors.to(values.dtype).flatten(-3).flatten(0, -2),
         mode="sum",
     )
-    return out.view(*xy.shape[:-3], heads * c)
+    return out.view(*xy.shape[:-3], heads * c).to(kind)
 
 
 def _neighbours(position: Tensor, size: Tensor, outside: Outside) -> tuple[Tensor, Tensor]:

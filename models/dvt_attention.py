@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from videotx.models.deformable import Outside, Planes, at_least_float32, cell_positions, sample
+from videotx.models.layers.depthwise import depthwise_conv3d
 from videotx.models.motion_embedding import Steering, other_frames
 
 Normalised = Literal["points_and_frames", "points"]
@@ -203,12 +204,14 @@ class Scale(nn.Conv3d):
         nn.init.constant_(self.weight[:, :, 1, 1:-1, 1:-1], 1 / stride**2)
 
     def forward(self, values: Tensor) -> Tensor:
+        if values.is_cuda:
+            return depthwise_conv3d(values, self.weight.to(values.dtype), self.stride, (1, 1, 1))
         # In bfloat16 oneDNN computes wrong weight gradients of depthwise 3-D convolutions, not a number among them
-        # (torch 2.13 on CPU), so it always runs in float32; it is a thousandth of the model's arithmetic.
+        # (torch 2.13 on CPU), so there it always runs in float32; it is a thousandth of the model's arithmetic.
         device = "cpu" if values.is_meta else values.device.type  # there is no autocast of meta tensors
         with torch.autocast(device, enabled=False):
             weight = at_least_float32(self.weight)
-            coarse: Tensor = self._conv_forward(at_least_float32(values), weight, None)
+            coarse = depthwise_conv3d(at_least_float32(values), weight, self.stride, (1, 1, 1))
         return coarse.to(values.dtype)
 
 

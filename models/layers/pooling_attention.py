@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videotx.models.layers.attention import MultiHead
+from videotx.models.layers.depthwise import depthwise_conv3d
 from videotx.models.layers.positions import Grid, ResizableTable, resize_grid
 
 Pooling = Literal["conv", "max", "average"]
@@ -40,6 +41,7 @@ class TokenPool(nn.Module):
         super().__init__()
         padding = (kernel[0] // 2, kernel[1] // 2, kernel[2] // 2)
         self.num_prefix = num_prefix
+        self.padding = padding
         self.pool: nn.Module
         self.norm: nn.Module = nn.Identity()
         if pooling == "conv":
@@ -67,7 +69,7 @@ class TokenPool(nn.Module):
             out: Tensor = self.pool(places)
             return out
         conv, weight = self.pool, self.pool.weight.repeat(heads, 1, 1, 1, 1)
-        return F.conv3d(places, weight, None, conv.stride, conv.padding, groups=weight.shape[0])
+        return depthwise_conv3d(places, weight, conv.stride, self.padding)
 
 
 class RelativePositions(ResizableTable):
