@@ -14,9 +14,10 @@ from torch.utils.data import Dataset
 from videotx.datasets.crops import Crop, EvenCrops, RandomResizedCrop
 from videotx.datasets.geometry import Window
 from videotx.datasets.labels import Annotations
+from videotx.datasets.residual import ResidualGrid
 from videotx.datasets.sample import Clip
-from videotx.datasets.shards import Shards, StoredFrames
-from videotx.datasets.show import show_motion, show_pixels
+from videotx.datasets.shards import Shards
+from videotx.datasets.show import show_motion, show_region, show_residual
 from videotx.datasets.trace import trace
 from videotx.datasets.views import ClipSpec, Sampling, Views
 
@@ -140,8 +141,7 @@ class ClipDataset(Dataset[Clip]):
         seconds: npt.NDArray[np.float64],
         random: np.random.Generator,
     ) -> Clip:
-        stored = self._read(row, frames, len(seconds))
-        window = self._window(self._shown_size(row, stored), view[1], random)
+        window = self._window(self._shown_size(row), view[1], random)
         clip = Clip(
             video=str(self.shards.videos["path"][row]),
             row=row,
@@ -149,33 +149,20 @@ class ClipDataset(Dataset[Clip]):
             frames=torch.from_numpy(frames),
             seconds=torch.from_numpy(seconds[frames]),
             label=torch.from_numpy(self._labels[row].copy()),
-            rgb=None if stored.rgb is None else show_pixels(stored.rgb, window),
         )
-        return self._with_motion(clip, stored, window)
-
-    def _read(self, row: int, frames: npt.NDArray[np.int64], count: int) -> StoredFrames:
-        """RGB of the sampled frames; motion of all frames around them; residual of all frames between them, or of the
-        sampled ones when there is no motion to add it up along."""
-        read = self.shards.read
-        rgb = read(row, frames, ["rgb"]).rgb if "rgb" in self.streams else None
-        if "motion" not in self.streams:
-            residual = read(row, frames, ["residual"]).residual if "residual" in self.streams else None
-            return StoredFrames(rgb=rgb, residual=residual)
-        first, last = int(frames.min()), int(frames.max())
-        begin = max(first - _MARGIN, 0)
-        run = read(row, np.arange(begin, min(last + 1 + _MARGIN, count)), ["motion"])
-        residual = None
+        if "rgb" in self.streams:
+            clip = replace(clip, rgb=self._show(row, frames, "rgb", window))
+        if "motion" in self.streams:
+            return self._with_motion(clip, window, len(seconds))
         if "residual" in self.streams:
-            between = read(row, np.arange(first, last + 1), ["residual"]).residual
-            residual = None if between is None else replace(between, first=first - begin)
-        return StoredFrames(rgb=rgb, motion=run.motion, ref=run.ref, residual=residual)
+            clip = replace(clip, frame_residual=self._show(row, frames, "residual", window))
+        return clip
 
-    def _shown_size(self, row: int, stored: StoredFrames) -> tuple[int, int]:
+    def _shown_size(self, row: int) -> tuple[int, int]:
         """(height, width) of the stored pictures; of the native one when only motion is read."""
-        if stored.rgb is not None:
-            return stored.rgb.shape[1], stored.rgb.shape[2]
-        if stored.residual is not None:
-            return stored.residual.stored.shape[1], stored.residual.stored.shape[2]
+        for stream in ("rgb", "residual"):
+            if stream in self.streams:
+                return self.shards.picture_size(row, stream)
         return self.shards.native_size(row)
 
     def _window(self, size: tuple[int, int], spatial_view: int, random: np.random.Generator) -> Window:
@@ -183,35 +170,44 @@ class ClipDataset(Dataset[Clip]):
             return self.crop.draw(*size, random)
         return self.crop.view(*size, spatial_view, self.views.num_spatial)
 
-    def _with_motion(self, clip: Clip, stored: StoredFrames, window: Window) -> Clip:
-        """The clip with everything that comes from motion and residual."""
-        residual = stored.residual
-        if stored.motion is None or stored.ref is None:
-            if residual is None:
-                return clip
-            return replace(clip, frame_residual=show_pixels(residual.in_rgb_units(), window))
+    def _show(self, row: int, frames: npt.NDArray[np.int64], stream: str, window: Window) -> torch.Tensor:
+        """What the window shows of pictures, of which nothing else is decoded."""
+        stored = self.shards.read(row, frames, [stream], window.region())
+        if stored.residual is not None:
+            return show_residual(stored.residual, window)
+        assert stored.rgb is not None  # it was asked for
+        return show_region(stored.rgb, window)
+
+    def _with_motion(self, clip: Clip, window: Window, count: int) -> Clip:
+        """The clip with everything that comes from motion, and from residual where it is asked for too."""
+        frames = clip.frames.numpy()
+        first, last = int(frames.min()), int(frames.max())
+        begin = max(first - _MARGIN, 0)
+        run = self.shards.read(clip.row, np.arange(begin, min(last + 1 + _MARGIN, count)), ["motion"])
+        assert run.motion is not None  # they were asked for
+        assert run.ref is not None
+        positions = frames - begin
         native = window.on(*self.shards.native_size(clip.row))
         block = int(self.shards.recipe.get("block", 8))
-        frames = clip.frames.numpy()
-        first = int(frames.min())
-        positions = frames - max(first - _MARGIN, 0)
-        traced = trace(
-            stored.motion, stored.ref, positions, native, patch=self.geometry.patch, block=block, residual=residual
+        cells = None
+        if "residual" in self.streams:
+            size = self.shards.picture_size(clip.row, "residual")
+            grid = ResidualGrid.under(native, *size, self.geometry.patch)
+            run_of_residual = range(first, last + 1)
+            cells, shown = self.shards.reduce_residual(
+                clip.row, run_of_residual, grid, frames, window.on(*size).region()
+            )
+            cells = replace(cells, first=first - begin)
+            clip = replace(clip, frame_residual=show_residual(shown, window))
+        traced = trace(run.motion, run.ref, positions, native, patch=self.geometry.patch, block=block, residual=cells)
+        motion, ref = show_motion(
+            run.motion[positions], run.ref[positions], native, cell=self.geometry.cell, block=block
         )
-        cell = self.geometry.cell
-        motion, ref = show_motion(stored.motion[positions], stored.ref[positions], native, cell=cell, block=block)
-        clip = replace(
+        return replace(
             clip,
             motion=motion,
             ref=ref,
             displacement=torch.from_numpy(traced.displacement),
             valid=torch.from_numpy(traced.valid),
-        )
-        if residual is None or traced.residual is None:
-            return clip
-        sampled = replace(residual, stored=residual.stored[frames - first])
-        return replace(
-            clip,
-            residual=torch.from_numpy(traced.residual),
-            frame_residual=show_pixels(sampled.in_rgb_units(), window),
+            residual=None if traced.residual is None else torch.from_numpy(traced.residual),
         )

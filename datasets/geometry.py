@@ -6,9 +6,24 @@ Positions are continuous: sample ``i`` covers ``[i, i + 1)``, x to the right, y 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Region(NamedTuple):
+    """A part of a picture, in whole pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,14 @@ class Window:
             frame_height, frame_width, self.top * y, self.left * x, self.height * y, self.width * x,
             self.out_height, self.out_width, self.flip,
         )  # fmt: skip
+
+    def region(self) -> Region:
+        """Its borders as whole pixels. Raises ValueError when they are not."""
+        borders = (self.top, self.left, self.height, self.width)
+        region = Region(*(round(value) for value in borders))
+        if any(abs(exact - whole) > 1e-3 for exact, whole in zip(borders, region, strict=True)):
+            raise ValueError(f"expected a window of whole pixels, got {self}")
+        return region
 
     @property
     def scale(self) -> tuple[float, float]:

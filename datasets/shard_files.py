@@ -6,7 +6,8 @@ import json
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from numcodecs.zstd import Zstd
 
+from videotx.datasets import _clips
+from videotx.datasets.geometry import Region
+from videotx.datasets.residual import ResidualGrid
 from videotx.pipeline.store import JpegFrames, ShardFormatError, parse_array, read_index
 
 MOST_OPEN_FILES: Final = 256
 """Data files kept open per process; the longest unused is closed first."""
+
+_MIDDLE: Final = 128  # a JPEG whose blocks say nothing has this value everywhere
 
 
 class ShardReadError(ShardFormatError):
@@ -55,28 +61,78 @@ class DataFile:
         if hasattr(self, "_file"):
             os.close(self._file)
 
-    def read(self, frames: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """The frames asked for, ``(frame, ...)``. Raises ShardReadError on any damage, naming the frame."""
-        out = np.empty((len(frames), *self.array.shape), self.array.dtype)
+    def read(self, frames: Sequence[int] | npt.NDArray[np.int64], region: Region | None = None) -> npt.NDArray[Any]:
+        """The frames asked for, ``(frame, ...)``; of pictures, where a ``region`` is given, that part alone.
+
+        Raises ShardReadError on any damage, naming the frame.
+        """
+        shape = self.array.shape if region is None else (region.height, region.width, *self.array.shape[2:])
+        out = np.empty((len(frames), *shape), self.array.dtype)
         for i, frame in enumerate(frames):
-            if not 0 <= frame < self.num_frames:
-                raise ShardReadError(f"{self.path}: holds {self.num_frames} frames, not {frame}", frame)
-            try:
-                self._read_into(int(frame), out[i])
-            except (ValueError, RuntimeError, OSError) as error:
-                raise ShardReadError(f"{self.path}: damaged: {error}", frame) from error
+            with self._named(frame):
+                self._read_into(int(frame), out[i], region)
         return out
 
-    def _read_into(self, frame: int, out: npt.NDArray[Any]) -> None:
-        offset, length = (int(value) for value in self._index[frame])
+    @contextmanager
+    def _named(self, frame: int) -> Iterator[None]:
+        """Errors inside are those of a frame."""
+        if not 0 <= frame < self.num_frames:
+            raise ShardReadError(f"{self.path}: holds {self.num_frames} frames, not {frame}", frame)
+        try:
+            yield
+        except (ValueError, RuntimeError, OSError) as error:
+            raise ShardReadError(f"{self.path}: damaged: {error}", frame) from error
+
+    def _stored(self, frame: int) -> bytes:
+        offset, length = self._index[frame]
         data = os.pread(self._file, length, offset)
         if len(data) != length:
             raise ShardFormatError(f"expected {length} bytes at {offset}, the file holds {len(data)}")
-        codec = self.array.frames
+        return data
+
+    def _read_into(self, frame: int, out: npt.NDArray[Any], region: Region | None) -> None:
+        data, codec, shape = self._stored(frame), self.array.frames, self.array.shape
         if isinstance(codec, JpegFrames):
-            codec.decode_into(data, out)
-        else:
+            top, left = (0, 0) if region is None else (region.top, region.left)
+            _clips.decode_picture(codec.checked_picture(data), (shape[0], shape[1]), top, left, out)
+        elif region is None:
             decode_numbers(data, out)
+        else:
+            whole = np.empty(shape, out.dtype)
+            decode_numbers(data, whole)
+            out[...] = whole[region.slices]
+
+    def reduce(
+        self,
+        frames: Sequence[int] | npt.NDArray[np.int64],
+        grid: ResidualGrid,
+        units: tuple[int, int],
+        shown: Mapping[int, npt.NDArray[Any]],
+        region: Region,
+    ) -> npt.NDArray[np.float32]:
+        """The residual of frames reduced to the cells of ``grid``, ``(frame, row, column, 6)``.
+
+        ``units`` are (zero, scale) of the stored values. What frames show in ``region`` goes into ``shown``. Raises
+        ShardReadError on any damage, naming the frame.
+        """
+        zero, scale = units
+        values = grid.room(len(frames))
+        codec, (height, width) = self.array.frames, self.array.shape[:2]
+        for i, frame in enumerate(frames):
+            out = shown.get(int(frame))
+            with self._named(frame):
+                if isinstance(codec, JpegFrames) and zero == _MIDDLE:
+                    data = codec.checked_picture(self._stored(frame))
+                    _clips.reduce_picture(
+                        data, (height, width), scale, grid.x, grid.y, values[i : i + 1], region.top, region.left, out
+                    )
+                    continue
+                whole = np.empty((1, *self.array.shape), self.array.dtype)
+                self._read_into(int(frame), whole[0], None)
+                _clips.reduce_pictures(whole, zero, scale, grid.x, grid.y, values[i : i + 1])
+                if out is not None:
+                    out[...] = whole[0][region.slices]
+        return values
 
 
 def decode_numbers(data: bytes, out: npt.NDArray[Any]) -> None:

@@ -8,31 +8,45 @@ import torch
 import torch.nn.functional as F
 
 from videotx.datasets.geometry import Window
+from videotx.datasets.residual import ResidualPictures
 
 
 def show_pixels(frames: npt.NDArray[np.uint8] | npt.NDArray[np.int16], window: Window) -> torch.Tensor:
-    """Frames ``(t, y, x, channel)`` cropped, resized (bilinear, antialiased), mirrored; same dtype, ``(t, h, w, c)``.
+    """What a window shows of whole frames ``(t, y, x, channel)``, as :func:`show_region` does.
 
     The window's sizes are those of ``frames`` and its borders whole pixels. Raises ValueError otherwise.
     """
     if frames.shape[1:3] != (window.frame_height, window.frame_width):
         raise ValueError(f"expected frames of {window.frame_height} x {window.frame_width}, got {frames.shape[1:3]}")
-    borders = np.array([window.top, window.left, window.height, window.width])
-    top, left, height, width = (int(value) for value in np.rint(borders))
-    if not np.allclose(borders, [top, left, height, width], atol=1e-3):
-        raise ValueError(f"expected a window of whole pixels, got {window}")
-    cropped = torch.from_numpy(frames[:, top : top + height, left : left + width])
-    if (height, width) != (window.out_height, window.out_width):
-        planes = cropped.permute(0, 3, 1, 2)  # t c h w, channels last in memory
+    return show_region(frames[:, *window.region().slices], window)
+
+
+def show_region(cropped: npt.NDArray[np.uint8] | npt.NDArray[np.int16], window: Window) -> torch.Tensor:
+    """The pixels of a window's region ``(t, y, x, channel)`` resized (bilinear, antialiased) and mirrored; same dtype,
+    ``(t, h, w, c)``."""
+    shown = torch.from_numpy(cropped)
+    if cropped.shape[1:3] != (window.out_height, window.out_width):
+        planes = shown.permute(0, 3, 1, 2)  # t c h w, channels last in memory
         if planes.dtype != torch.uint8:
             planes = planes.float()
         resized = F.interpolate(planes, (window.out_height, window.out_width), mode="bilinear", antialias=True)
-        if resized.dtype != cropped.dtype:
+        if resized.dtype != shown.dtype:
             resized = resized.round()
-        cropped = resized.to(cropped.dtype).permute(0, 2, 3, 1)
+        shown = resized.to(shown.dtype).permute(0, 2, 3, 1)
     if window.flip:
-        cropped = cropped.flip(2)
-    return cropped.contiguous()
+        shown = shown.flip(2)
+    return shown.contiguous()
+
+
+def show_residual(cropped: ResidualPictures, window: Window) -> torch.Tensor:
+    """The residual of a window's region as :func:`show_region` shows it, int16 RGB units.
+
+    Resized as stored, before it is brought to units: what a JPEG holds is rounded to two units anyway.
+    """
+    shown = show_region(cropped.stored, window)
+    if cropped.zero == 0 and cropped.scale == 1:
+        return shown.to(torch.int16)
+    return shown.to(torch.int16).sub_(cropped.zero).mul_(cropped.scale)
 
 
 def show_motion(

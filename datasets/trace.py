@@ -15,36 +15,14 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from videotx.datasets import _trace
+from videotx.datasets import _clips
 from videotx.datasets.geometry import Window
+from videotx.datasets.residual import ResidualCells, ResidualGrid, ResidualPictures
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 MOST_FILLED: Final = 0.5
 """A trace more than this share of whose steps went over filled motion (intra, unknown) is not valid."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResidualPictures:
-    """Residual ``(frame, y, x, 3)`` as stored: a value v means ``(v - zero) * scale`` in RGB units.
-
-    ``first`` is the position of its first frame in the run of motion that it goes with.
-    """
-
-    stored: npt.NDArray[np.uint8] | npt.NDArray[np.int16]
-    zero: int = 0
-    scale: int = 1
-    first: int = 0
-
-    def __post_init__(self) -> None:
-        if self.stored.ndim != 4 or self.stored.shape[3] != 3 or not self.stored.flags.c_contiguous:
-            raise ValueError(f"expected a C-contiguous residual (frame, y, x, 3), got {self.stored.shape}")
-
-    def in_rgb_units(self) -> npt.NDArray[np.int16]:
-        """Signed residual, int16 ``(frame, y, x, 3)``."""
-        if self.zero == 0 and self.scale == 1:
-            return np.asarray(self.stored, np.int16)
-        return (self.stored.astype(np.int16) - np.int16(self.zero)) * np.int16(self.scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +53,7 @@ def trace(
     *,
     patch: int,
     block: int = 8,
-    residual: ResidualPictures | None = None,
+    residual: ResidualPictures | ResidualCells | None = None,
 ) -> Trace:
     """Follow the patches of a clip between all pairs of its sampled frames.
 
@@ -94,14 +72,11 @@ def trace(
         )
     centres = window.patch_centres(patch)
     sampled, position = np.unique(np.asarray(frames, np.int32), return_inverse=True)
-    cells = (0.0, 0.0, 1.0, 1.0)
-    if residual is not None:
-        # Half a patch: a point between four cells, weighted bilinearly, then stands for one patch.
-        on_residual = window.on(*residual.stored.shape[1:3])
-        x_scale, y_scale = on_residual.scale
-        half = 0.5 * patch
-        cells = (on_residual.left, on_residual.top, half / abs(x_scale), half / y_scale)
-    displacement, state, filled, added = _trace.trace(
+    cells = residual
+    if isinstance(cells, ResidualPictures):
+        cells = ResidualGrid.under(window, *cells.stored.shape[1:3], patch).reduce(cells)
+    grid = None if cells is None else cells.grid
+    displacement, state, filled, added = _clips.trace(
         np.ascontiguousarray(motion),
         np.ascontiguousarray(ref),
         sampled,
@@ -109,11 +84,9 @@ def trace(
         block=float(block),
         height=float(window.frame_height),
         width=float(window.frame_width),
-        residual=None if residual is None else residual.stored,
-        first=0 if residual is None else residual.first,
-        zero=0 if residual is None else residual.zero,
-        scale=1 if residual is None else residual.scale,
-        cells=cells,
+        residual=None if cells is None else cells.values,
+        first=0 if cells is None else cells.first,
+        cells=(0.0, 0.0, 1.0, 1.0) if grid is None else (grid.left, grid.top, grid.cell_width, grid.cell_height),
     )
 
     def by_pair(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
@@ -162,7 +135,7 @@ def accumulate_to_keyframe(
     followed; a block without a past reference ends the chain.
     """
     height, width = native_size if residual is None else residual.stored.shape[1:3]
-    displacement, added, source = _trace.accumulate(
+    displacement, added, source = _clips.accumulate(
         np.ascontiguousarray(motion),
         np.ascontiguousarray(ref),
         frame,

@@ -197,17 +197,17 @@ class JpegFrames:
         if dtype != "uint8":
             raise ShardFormatError(f"expected pictures of {dtype}, got JPEG, which is uint8")
         rgb = np.empty(shape, np.uint8)
-        self.decode_into(data, rgb)
+        self.decode_picture_into(self.checked_picture(bytes(data)), rgb)
         return rgb
 
-    def decode_into(self, data: bytes | memoryview, rgb: npt.NDArray[np.uint8]) -> None:
-        """Decode into a C-contiguous array of exactly the picture's shape. Raises ShardFormatError on any damage."""
-        view = memoryview(data)
-        picture, seal = view[: -_CRC.size], bytes(view[-_CRC.size :])
-        found = google_crc32c.value(picture.tobytes())
+    @staticmethod
+    def checked_picture(data: bytes) -> bytes:
+        """The JPEG of a stored frame. Raises ShardFormatError when its checksum does not hold."""
+        picture, seal = data[: -_CRC.size], data[-_CRC.size :]
+        found = google_crc32c.value(picture)
         if len(seal) != _CRC.size or _CRC.unpack(seal)[0] != found:
             raise ShardFormatError(f"expected a JPEG with checksum {seal[::-1].hex()}, computed {found:08x}")
-        self.decode_picture_into(picture, rgb)
+        return picture
 
     def decode_picture_into(self, picture: bytes | memoryview, rgb: npt.NDArray[np.uint8]) -> None:
         """Decode a JPEG without checksum into a C-contiguous array of exactly its shape."""

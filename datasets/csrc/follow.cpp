@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "clones.h"
+
 namespace videotx {
 namespace {
 
@@ -56,13 +58,6 @@ struct Step {
   float width;
   float height;
 };
-
-// Vector instructions of newer processors are used where there are any; sanitizers cannot follow the choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define VIDEOTX_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define VIDEOTX_CLONES
-#endif
 
 // Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge.
 VIDEOTX_CLONES void move(std::size_t count, float* __restrict x, float* __restrict y, std::int32_t* __restrict state,

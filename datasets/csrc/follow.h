@@ -14,10 +14,11 @@ struct Point {
   float y = 0.0F;
 };
 
-// Mean and mean absolute residual of cells of the picture, frame by frame: (frame, row, column, 6).
-// `first` is the frame of the run that the first of them belongs to. Cell (row, column) has its centre at native position (left + (column + 0.5) * cell_width, top + ...).
+// Mean and mean absolute residual of cells of the picture, frame by frame: (frame, row, column, 6). `first` is the frame
+// of the run that the first of them belongs to. Cell (row, column) has its centre at native position
+// (left + (column + 0.5) * cell_width, top + (row + 0.5) * cell_height).
 struct ResidualCells {
-  std::vector<float> values;
+  std::span<const float> values;
   int first = 0;
   int rows = 0;
   int columns = 0;

@@ -1,20 +1,49 @@
 #include "residual.h"
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <cstdlib>
+
+#include "jpeg_transform.h"
 
 namespace videotx {
 namespace {
 
-// Borders of the cells along one axis: 0, the multiples of `cell` counted from `origin` that lie inside, and `length`.
-std::vector<int> borders(float origin, float cell, int length, float& first) {
-  const float before = std::ceil(origin / cell);
-  first = origin - before * cell;
-  std::vector<int> out;
-  for (int i = 0; out.empty() || out.back() < length; ++i) {
-    const auto at = static_cast<int>(std::lround(first + static_cast<float>(i) * cell));
-    out.push_back(std::clamp(at, 0, length));
+// Sums of one picture, and what they are divided by.
+class CellSums {
+ public:
+  explicit CellSums(const CellBorders& borders)
+      : borders_(borders), sums_(borders.rows() * borders.columns() * kResidualValues) {}
+
+  void clear() { std::fill(sums_.begin(), sums_.end(), 0); }
+  std::int32_t* row(std::size_t row) { return sums_.data() + row * borders_.columns() * kResidualValues; }
+
+  void means(int scale, float* out) const {
+    const std::int32_t* sum = sums_.data();
+    for (std::size_t row = 0; row < borders_.rows(); ++row) {
+      for (std::size_t column = 0; column < borders_.columns(); ++column) {
+        const int area =
+            (borders_.x[column + 1] - borders_.x[column]) * (borders_.y[row + 1] - borders_.y[row]);
+        const float share = area > 0 ? static_cast<float>(scale) / static_cast<float>(area) : 0.0F;
+        for (std::size_t i = 0; i < kResidualValues; ++i) {
+          *out++ = static_cast<float>(*sum++) * share;
+        }
+      }
+    }
+  }
+
+ private:
+  const CellBorders& borders_;
+  std::vector<std::int32_t> sums_;
+};
+
+// Which cell each sample along an axis is in.
+std::vector<std::size_t> cells_along(std::span<const std::int32_t> borders) {
+  std::vector<std::size_t> out(static_cast<std::size_t>(borders.back()));
+  for (std::size_t cell = 0; cell + 1 < borders.size(); ++cell) {
+    for (std::int32_t i = borders[cell]; i < borders[cell + 1]; ++i) {
+      out[static_cast<std::size_t>(i)] = cell;
+    }
   }
   return out;
 }
@@ -22,65 +51,63 @@ std::vector<int> borders(float origin, float cell, int length, float& first) {
 }  // namespace
 
 template <typename Sample>
-ResidualCells reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellLayout& layout) {
-  ResidualCells out;
-  float first_x = 0.0F;
-  float first_y = 0.0F;
-  const std::vector<int> xs = borders(layout.origin_x, layout.cell_width, pictures.width, first_x);
-  const std::vector<int> ys = borders(layout.origin_y, layout.cell_height, pictures.height, first_y);
-  const float to_native_x = layout.native_width / static_cast<float>(pictures.width);
-  const float to_native_y = layout.native_height / static_cast<float>(pictures.height);
-  out.columns = static_cast<int>(xs.size()) - 1;
-  out.rows = static_cast<int>(ys.size()) - 1;
-  out.left = first_x * to_native_x;
-  out.top = first_y * to_native_y;
-  out.cell_width = layout.cell_width * to_native_x;
-  out.cell_height = layout.cell_height * to_native_y;
-  const auto columns = static_cast<std::size_t>(out.columns);
-  out.values.resize(static_cast<std::size_t>(pictures.num_frames) * static_cast<std::size_t>(out.rows) * columns *
-                    kResidualValues);
-  std::vector<std::int32_t> sums(columns * kResidualValues);
-  const auto row_samples = static_cast<std::size_t>(pictures.width) * 3;
-  auto result = out.values.begin();
+void reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellBorders& borders, float* out) {
+  CellSums sums(borders);
+  const auto width = static_cast<std::size_t>(pictures.width);
+  const auto height = static_cast<std::size_t>(pictures.height);
+  const std::vector<std::size_t> column_of = cells_along(borders.x);
+  const std::vector<std::size_t> row_of = cells_along(borders.y);
+  const Sample* sample = pictures.samples.data();
   for (int frame = 0; frame < pictures.num_frames; ++frame) {
-    for (std::size_t row = 0; row + 1 < ys.size(); ++row) {
-      std::fill(sums.begin(), sums.end(), 0);
-      for (int y = ys[row]; y < ys[row + 1]; ++y) {
-        const auto line = (static_cast<std::size_t>(frame) * static_cast<std::size_t>(pictures.height) +
-                           static_cast<std::size_t>(y)) * row_samples;
-        const Sample* sample = pictures.samples.data() + line;
-        for (std::size_t column = 0; column < columns; ++column) {
-          std::int32_t r = 0, g = 0, b = 0, abs_r = 0, abs_g = 0, abs_b = 0;
-          for (int x = xs[column]; x < xs[column + 1]; ++x, sample += 3) {
-            const int dr = sample[0] - pictures.zero;
-            const int dg = sample[1] - pictures.zero;
-            const int db = sample[2] - pictures.zero;
-            r += dr;
-            g += dg;
-            b += db;
-            abs_r += std::abs(dr);
-            abs_g += std::abs(dg);
-            abs_b += std::abs(db);
-          }
-          std::int32_t* sum = sums.data() + column * kResidualValues;
-          sum[0] += r;
-          sum[1] += g;
-          sum[2] += b;
-          sum[3] += abs_r;
-          sum[4] += abs_g;
-          sum[5] += abs_b;
+    sums.clear();
+    for (std::size_t y = 0; y < height; ++y) {
+      std::int32_t* row = sums.row(row_of[y]);
+      for (std::size_t x = 0; x < width; ++x, sample += 3) {
+        std::int32_t* sum = row + column_of[x] * kResidualValues;
+        for (std::size_t channel = 0; channel < 3; ++channel) {
+          const int value = sample[channel] - pictures.zero;
+          sum[channel] += value;
+          sum[channel + 3] += std::abs(value);
         }
       }
-      for (std::size_t column = 0; column < columns; ++column) {
-        const int area = (xs[column + 1] - xs[column]) * (ys[row + 1] - ys[row]);
-        const float share = area > 0 ? static_cast<float>(pictures.scale) / static_cast<float>(area) : 0.0F;
+    }
+    sums.means(pictures.scale, out);
+    out += borders.rows() * borders.columns() * kResidualValues;
+  }
+}
+
+void reduce_to_cells(const Planes& planes, int scale, const CellBorders& borders, float* out) {
+  CellSums sums(borders);
+  const std::vector<std::size_t> column_of = cells_along(borders.x);
+  const std::vector<std::size_t> row_of = cells_along(borders.y);
+  for (std::size_t block = 0; block < planes.touched.size(); ++block) {
+    if (planes.touched[block] == 0) {
+      continue;
+    }
+    const std::size_t top = 8 * (block / static_cast<std::size_t>(planes.num_columns));
+    const std::size_t left = 8 * (block % static_cast<std::size_t>(planes.num_columns));
+    const std::size_t bottom = std::min(top + 8, row_of.size());
+    const std::size_t right = std::min(left + 8, column_of.size());
+    for (std::size_t y = top; y < bottom;) {
+      std::size_t end = y + 1;  // of the lines of this block that are in one row of cells
+      while (end < bottom && row_of[end] == row_of[y]) {
+        ++end;
+      }
+      const std::size_t at = y * planes.stride[0] + left;
+      std::array<std::int32_t, 8 * kResidualValues> columns{};
+      add_residual(planes.samples[0].data() + at, planes.samples[1].data() + at, planes.samples[2].data() + at,
+                   planes.stride[0], end - y, columns.data());
+      std::int32_t* row = sums.row(row_of[y]);
+      y = end;
+      for (std::size_t x = left; x < right; ++x) {
+        std::int32_t* sum = row + column_of[x] * kResidualValues;
         for (std::size_t i = 0; i < kResidualValues; ++i) {
-          *result++ = static_cast<float>(sums[column * kResidualValues + i]) * share;
+          sum[i] += columns[8 * i + x - left];
         }
       }
     }
   }
-  return out;
+  sums.means(scale, out);
 }
 
 template <typename Sample>
@@ -141,8 +168,8 @@ Accumulated accumulate(const BlockMotion& motion, const ResidualPictures<Sample>
   return out;
 }
 
-template ResidualCells reduce_to_cells(const ResidualPictures<std::uint8_t>&, const CellLayout&);
-template ResidualCells reduce_to_cells(const ResidualPictures<std::int16_t>&, const CellLayout&);
+template void reduce_to_cells(const ResidualPictures<std::uint8_t>&, const CellBorders&, float*);
+template void reduce_to_cells(const ResidualPictures<std::int16_t>&, const CellBorders&, float*);
 template Accumulated accumulate(const BlockMotion&, const ResidualPictures<std::uint8_t>*, int, int, int, float, float);
 template Accumulated accumulate(const BlockMotion&, const ResidualPictures<std::int16_t>*, int, int, int, float, float);
 

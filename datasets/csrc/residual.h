@@ -7,6 +7,7 @@
 
 #include "flow.h"
 #include "follow.h"
+#include "jpeg_picture.h"
 
 namespace videotx {
 
@@ -21,19 +22,23 @@ struct ResidualPictures {
   int scale = 1;
 };
 
-// Cells of cell_width x cell_height picture samples, one of which begins at (origin_x, origin_y). The native picture is
-// native_width x native_height; the cells of the result are placed in it.
-struct CellLayout {
-  float origin_x = 0.0F;
-  float origin_y = 0.0F;
-  float cell_width = 8.0F;
-  float cell_height = 8.0F;
-  float native_width = 0.0F;
-  float native_height = 0.0F;
+// A picture cut into cells: cell (row, column) holds samples [y[row], y[row + 1]) x [x[column], x[column + 1]). Both
+// ascend from 0 to the size of the picture.
+struct CellBorders {
+  std::span<const std::int32_t> x;
+  std::span<const std::int32_t> y;
+
+  [[nodiscard]] std::size_t columns() const { return x.size() - 1; }
+  [[nodiscard]] std::size_t rows() const { return y.size() - 1; }
 };
 
+// Mean and mean absolute residual of every cell, (frame, row, column, 6) at `out`.
 template <typename Sample>
-ResidualCells reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellLayout& layout);
+void reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellBorders& borders, float* out);
+
+// The same of one picture still coded, 4:4:4, whose code 128 means none: blocks without residual cost nothing. The
+// picture's planes cover it whole.
+void reduce_to_cells(const Planes& planes, int scale, const CellBorders& borders, float* out);
 
 // One picture followed back along its references, block by block as the decoder predicts: sample by sample, where it
 // comes from and what was added on the way. `source` is the frame where the chain ends (intra, or frame 0 of the run).

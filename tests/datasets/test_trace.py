@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from videotx.datasets.geometry import Window
-from videotx.datasets.trace import ResidualPictures, accumulate_to_keyframe, trace
+from videotx.datasets.residual import ResidualPictures
+from videotx.datasets.trace import accumulate_to_keyframe, trace
 from videotx.extract import open_video
 
 SHOWN = Window(256, 336, 16, 56, 224, 224, 224, 224)

@@ -1,0 +1,9 @@
+// Loops compiled twice: with the vector instructions of newer x86 processors, chosen when the module is loaded, and
+// without. Sanitizers cannot follow the choice.
+#pragma once
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define VIDEOTX_CLONES __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define VIDEOTX_CLONES
+#endif

@@ -1,0 +1,65 @@
+// A part of a JPEG picture: blocks outside it are skipped, rows below it not even looked at.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "jpeg_header.h"
+
+namespace videotx {
+
+// Half-open ranges of pixels of a picture.
+struct Region {
+  int top = 0;
+  int left = 0;
+  int height = 0;
+  int width = 0;
+};
+
+// Samples of the blocks that a region needs. The MCU at (first_row, first_column) of the picture is the first.
+struct Planes {
+  int first_row = 0;
+  int first_column = 0;
+  int num_rows = 0;
+  int num_columns = 0;
+  std::array<std::size_t, 3> stride{};
+  std::array<std::vector<std::uint8_t>, 3> samples;
+  std::vector<std::uint8_t> touched;  // (MCU row, MCU column): 1 unless every sample is 128
+};
+
+// Decodes one picture after another. Their tables are built once as long as their headers are the same bytes. Used by
+// one thread at a time.
+class JpegPicture {
+ public:
+  // Read the headers. The data must outlive the calls below. Throws JpegError.
+  void open(std::span<const std::uint8_t> data);
+
+  [[nodiscard]] int width() const { return header_.width; }
+  [[nodiscard]] int height() const { return header_.height; }
+  [[nodiscard]] bool halved() const { return header_.halved(); }
+
+  // Decode the samples that a region needs; it must lie in the picture. Throws JpegError when the data end early.
+  const Planes& read(const Region& region);
+
+  // RGB (y, x, channel) of a region, all of which `read` has decoded. Throws JpegError where it has not.
+  void rgb(const Region& region, std::uint8_t* out);
+
+ private:
+  void unstuff(std::span<const std::uint8_t> scan);
+  void prepare(const Region& region);
+  void chroma_row(int component, int y, const Region& region, std::uint8_t* out);
+
+  std::vector<std::uint8_t> header_bytes_;
+  JpegHeader header_;
+  std::span<const std::uint8_t> scan_;
+  std::vector<std::uint8_t> entropy_;  // the scan without stuffed bytes, and room to read beyond it
+  std::size_t entropy_size_ = 0;
+  Region known_;
+  Planes planes_;
+  std::vector<std::uint8_t> near_, far_, cb_, cr_;
+  std::vector<std::uint16_t> sums_;
+};
+
+}  // namespace videotx
