@@ -74,7 +74,8 @@ def trace(
     sampled, position = np.unique(np.asarray(frames, np.int32), return_inverse=True)
     cells = residual
     if isinstance(cells, ResidualPictures):
-        cells = ResidualGrid.under(window, *cells.stored.shape[1:3], patch).reduce(cells)
+        height, width = cells.stored.shape[1:3]
+        cells = ResidualGrid.under(window, height, width, patch).reduce(cells)
     grid = None if cells is None else cells.grid
     displacement, state, filled, added = _clips.trace(
         np.ascontiguousarray(motion),
