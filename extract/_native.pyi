@@ -42,6 +42,23 @@ class CodedPicture:
     def weights(self) -> npt.NDArray[np.int16] | None:
         """Sample prediction weights ``(8x8 row, 8x8 column, list, component, [weight, offset, log2 denominator])``."""
 
+    # H.264 pictures with fields, None for others. The two field macroblocks that share the lines of two macroblocks stand
+    # one above the other, that of the top field first: here, in `weights` and in the grids of macroblocks below. The last
+    # three are filled along with the weights, and are None without.
+    @property
+    def field_macroblock(self) -> npt.NDArray[np.uint8] | None: ...
+    @property
+    def coded_mv(self) -> npt.NDArray[np.int16] | None:
+        """As ``mv``, in quarter samples of the frame or field that each vector points into."""
+
+    @property
+    def coded_ref(self) -> npt.NDArray[np.int8] | None:
+        """Display distance to the frame with it, which for fields may be 0."""
+
+    @property
+    def coded_structure(self) -> npt.NDArray[np.uint8] | None:
+        """0 no vector, 1 into a top field, 2 into a bottom field, 3 into a frame."""
+
     @property
     def macroblock_class(self) -> npt.NDArray[np.uint8]: ...
     @property

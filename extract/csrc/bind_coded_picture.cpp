@@ -133,6 +133,22 @@ void bind_coded_picture(nb::module_& m) {
                      const CodedPicture& p = record(self);
                      return view(self, p.weights, {rows4(p) / 2, columns4(p) / 2, 2, 3, 3});
                    })
+      .def_prop_ro("field_macroblock", [](nb::handle self) { return macroblocks(self, record(self).field_macroblock); })
+      .def_prop_ro("coded_mv",
+                   [](nb::handle self) {
+                     const CodedPicture& p = record(self);
+                     return view(self, p.coded_mv, {2, rows4(p), columns4(p), 2});
+                   })
+      .def_prop_ro("coded_ref",
+                   [](nb::handle self) {
+                     const CodedPicture& p = record(self);
+                     return view(self, p.coded_ref, {2, rows4(p), columns4(p)});
+                   })
+      .def_prop_ro("coded_structure",
+                   [](nb::handle self) {
+                     const CodedPicture& p = record(self);
+                     return view(self, p.coded_structure, {2, rows4(p), columns4(p)});
+                   })
       .def_prop_ro("macroblock_class", [](nb::handle self) { return macroblocks(self, record(self).macroblock_class); })
       .def_prop_ro("qp", [](nb::handle self) { return macroblocks(self, record(self).qp); })
       .def_prop_ro("macroblock_bits", [](nb::handle self) { return macroblocks(self, record(self).macroblock_bits); })

@@ -38,7 +38,7 @@ struct CodedPicture {
   bool key = false;         // IDR, or an intra picture the stream can be entered at
   bool damaged = false;     // an error ended a slice, or macroblocks are missing
   bool motion_unknown = false;
-  bool field_motion = false;  // MPEG-4: some macroblocks are predicted field by field, and hold the mean of two vectors
+  bool field_motion = false;  // some macroblocks are predicted field by field, and hold the mean of two vectors
   std::int32_t num_bits = 0;
   int macroblock_columns = 0;
   int macroblock_rows = 0;
@@ -54,6 +54,15 @@ struct CodedPicture {
   // Sample prediction weights, empty unless asked for: [8x8 row][8x8 column][list][Y, Cb, Cr][weight, offset, log2
   // denominator], for the formulas of H.264 clause 8.4.2.3.2; default prediction has weight 1, offset 0, denominator 0.
   std::vector<std::int16_t> weights;
+
+  // H.264 pictures with fields, empty for others. Here, in `weights` and in the grids of macroblocks below, the two field
+  // macroblocks that share the lines of two macroblocks stand one above the other, that of the top field first. A vector
+  // as coded is in quarter samples of what it points into: 0 nothing, 1 the top field, 2 the bottom field, 3 the frame of
+  // a display distance that may be 0. They are filled only along with the weights.
+  std::vector<std::uint8_t> field_macroblock;  // [row][column] of macroblocks
+  std::vector<std::int16_t> coded_mv;          // as mv
+  std::vector<std::int8_t> coded_ref;
+  std::vector<std::uint8_t> coded_structure;
 
   // [row][column] of macroblocks.
   std::vector<std::uint8_t> macroblock_class;

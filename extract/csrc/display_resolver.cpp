@@ -63,6 +63,11 @@ void DisplayResolver::resolve(Waiting& waiting) const {
     }
     std::copy_n(upper, columns, upper + columns);
   }
+  // A field may refer to the other field of its own picture.
+  for (std::size_t i = 0; i < std::min<std::size_t>(picture.references.size(), 128); ++i) {
+    if (picture.references[i] == picture.id) distance_of[i] = 0;
+  }
+  for (std::int8_t& ref : picture.coded_ref) ref = distance_of[static_cast<std::uint8_t>(ref)];
 }
 
 }  // namespace videotx

@@ -142,56 +142,95 @@ def read_native(path: Path) -> list[_native.CodedPicture]:
         return pictures + reader.finish()
 
 
+class Blocks:
+    """The 4x4 blocks of a picture's inter macroblocks, as coded: those of field macroblocks lie in a field.
+
+    ``ref`` counts frames and ``structure`` tells what of that frame a vector points into: 0 nothing, 1 the top field,
+    2 the bottom field, 3 all of it; both ``(list, block)``, and ``mv`` ``(list, block, xy)``.
+    """
+
+    def __init__(self, picture: _native.CodedPicture) -> None:
+        self.inter = np.isin(picture.macroblock_class, INTER)
+        self.rows, self.columns = np.nonzero(np.kron(self.inter, np.ones((4, 4), bool)))
+        mv, ref, structure = picture.mv, picture.ref, np.where(picture.ref != 0, 3, 0)
+        self.field = np.zeros(len(self.rows), bool)
+        if picture.field_macroblock is not None:
+            assert picture.coded_mv is not None
+            assert picture.coded_ref is not None
+            assert picture.coded_structure is not None
+            mv, ref, structure = picture.coded_mv, picture.coded_ref, picture.coded_structure
+            self.field = picture.field_macroblock[self.rows // 4, self.columns // 4] != 0
+        self.parity = np.where(self.field, self.rows // 4 % 2, 0)
+        self.step = np.where(self.field, 2, 1)  # between lines, in lines of the frame
+        # The first line, in 4x4 blocks of the frame or of the field.
+        self.top = np.where(self.field, self.rows // 8 * 4 + self.rows % 4, self.rows)
+        self.mv = mv[:, self.rows, self.columns].astype(np.int32)
+        self.ref = ref[:, self.rows, self.columns].astype(int)
+        self.structure = structure[:, self.rows, self.columns].astype(int)
+
+    def samples(self, plane: npt.NDArray[np.signedinteger], size: int) -> Plane:
+        """The blocks' samples of a plane of the frame, ``(block, size, size)``."""
+        lines = self.top[:, None] * size + np.arange(size)
+        rows = lines * self.step[:, None] + self.parity[:, None]
+        columns = self.columns[:, None] * size + np.arange(size)
+        return plane[rows[:, :, None], columns[:, None, :]].astype(np.int32)
+
+
+def lines_of(plane: Plane, structure: int) -> Plane:
+    return plane if structure == 3 else plane[structure - 1 :: 2]
+
+
 class Reconstruction:
     """Motion compensation of a clip; ``shift_qpel`` is added to every vector, to see the check fail."""
 
     def __init__(self, frames: list[list[Plane]], shift_qpel: int = 0) -> None:
         self.frames = frames
         self.shift_qpel = shift_qpel
-        self.luma = lru_cache(maxsize=20)(lambda index: quarter_sample_planes(frames[index][0]))
+        self.luma = lru_cache(maxsize=30)(
+            lambda index, structure: quarter_sample_planes(lines_of(frames[index][0], structure))
+        )
 
     def count_wrong(self, index: int, picture: _native.CodedPicture) -> tuple[int, int]:
         """Inter macroblocks of a picture, and those of which some sample of any plane differs."""
-        inter = np.isin(picture.macroblock_class, INTER)
-        block_rows, block_columns = np.nonzero(np.kron(inter, np.ones((4, 4), bool)))
-        if len(block_rows) == 0:
+        blocks = Blocks(picture)
+        wrong = np.zeros_like(blocks.inter)
+        if not np.any(wrong | blocks.inter):
             return 0, 0
-        predictions = self._predict(index, picture, block_rows, block_columns)
-        wrong = np.zeros_like(inter)
+        predictions = self._predict(index, blocks, picture)
         residuals = (picture.residual_y, picture.residual_cb, picture.residual_cr)
         for plane, (prediction, residual) in enumerate(zip(predictions, residuals, strict=True)):
             assert residual is not None
             size = prediction.shape[1]
-            rows = block_rows[:, None, None] * size + np.arange(size)[:, None]
-            columns = block_columns[:, None, None] * size + np.arange(size)
-            expected = self.frames[index][plane][rows, columns]
-            different = np.any(clip(prediction + residual[rows, columns]) != expected, axis=(1, 2))
-            wrong[block_rows[different] // 4, block_columns[different] // 4] = True
-        return int(np.sum(inter)), int(np.sum(wrong))
+            expected = blocks.samples(self.frames[index][plane], size)
+            different = np.any(clip(prediction + blocks.samples(residual, size)) != expected, axis=(1, 2))
+            wrong[blocks.rows[different] // 4, blocks.columns[different] // 4] = True
+        return int(np.sum(blocks.inter)), int(np.sum(wrong))
 
-    def _predict(
-        self, index: int, picture: _native.CodedPicture, rows: npt.NDArray[np.int_], columns: npt.NDArray[np.int_]
-    ) -> list[Plane]:
+    def _predict(self, index: int, blocks: Blocks, picture: _native.CodedPicture) -> list[Plane]:
         assert picture.weights is not None
-        mv = picture.mv[:, rows, columns].astype(np.int32) + self.shift_qpel
-        ref = picture.ref[:, rows, columns]
-        weights = picture.weights[rows // 2, columns // 2].astype(np.int32)
+        mv = blocks.mv + self.shift_qpel
+        weights = picture.weights[blocks.rows // 2, blocks.columns // 2].astype(np.int32)
         predictions = []
         for plane in range(3):
             size = 4 if plane == 0 else 2
-            lists = np.zeros((2, len(rows), size, size), np.int32)
+            lists = np.zeros((2, len(blocks.rows), size, size), np.int32)
             for k in range(2):
-                for distance in np.unique(ref[k][ref[k] != 0]):
-                    chosen = ref[k] == distance
-                    source = index + int(distance)
+                sources = np.stack([blocks.ref[k], blocks.structure[k]])
+                for distance, structure in np.unique(sources[:, sources[1] != 0], axis=1).T:
+                    chosen = (blocks.ref[k] == distance) & (blocks.structure[k] == structure)
                     x, y = mv[k, chosen, 0], mv[k, chosen, 1]
+                    top, left = blocks.top[chosen], blocks.columns[chosen]
+                    source = index + int(distance)
                     if plane == 0:
-                        at = rows[chosen] * 4 + (y >> 2), columns[chosen] * 4 + (x >> 2)
-                        lists[k, chosen] = gather(self.luma(source), 4 * (y & 3) + (x & 3), *at, 4)
+                        at = top * 4 + (y >> 2), left * 4 + (x >> 2)
+                        planes = self.luma(source, int(structure))
+                        lists[k, chosen] = gather(planes, 4 * (y & 3) + (x & 3), *at, 4)
                     else:
-                        at = rows[chosen] * 16 + y, columns[chosen] * 16 + x
-                        lists[k, chosen] = chroma_blocks(self.frames[source][plane], *at)
-            predictions.append(weighted(lists[0], lists[1], weights[:, :, plane], ref.T != 0))
+                        # Chroma lines of the fields are a quarter line off where parities differ (Table 8-9).
+                        shift = 2 * (blocks.parity[chosen] - (structure - 1)) if structure != 3 else 0
+                        reference = lines_of(self.frames[source][plane], int(structure))
+                        lists[k, chosen] = chroma_blocks(reference, top * 16 + y + shift, left * 16 + x)
+            predictions.append(weighted(lists[0], lists[1], weights[:, :, plane], blocks.structure.T != 0))
         return predictions
 
 
@@ -201,7 +240,8 @@ def check_clip(path: Path, num_frames: int) -> int:
     reconstruction = Reconstruction(frames)
     num_inter = 0
     for index, picture in enumerate(pictures[: len(frames)]):
-        if index + max(0, int(picture.ref.max())) >= len(frames):
+        farthest = picture.ref if picture.coded_ref is None else picture.coded_ref
+        if index + max(0, int(farthest.max())) >= len(frames):
             break
         inter, wrong = reconstruction.count_wrong(index, picture)
         assert wrong == 0, f"picture {index}: {wrong} of {inter} inter macroblocks differ"

@@ -4,7 +4,8 @@
 
 namespace videotx::h264 {
 
-CabacSyntax::CabacSyntax(const BitReader& bits, const Slice& slice) : bits_(bits) {
+CabacSyntax::CabacSyntax(const BitReader& bits, const Slice& slice)
+    : bits_(bits), field_(slice.structure == Structure::kFrame ? 0 : 1) {
   bits_.align();  // cabac_alignment_one_bit
   engine_ = CabacEngine(bits_.data(), bits_.num_bytes(), bits_.position() / 8);
   const SliceHeader& header = *slice.header;
@@ -161,9 +162,9 @@ MotionVector CabacSyntax::mvd(Macroblock& mb, std::size_t list, int column, int 
   Run bin(*this);
   const int x = mvd_component(bin, 40, static_cast<unsigned>(left[0] + top[0]));
   const int y = mvd_component(bin, 47, static_cast<unsigned>(left[1] + top[1]));
-  // Sums beyond 32 all mean the same, so the magnitudes may be capped.
-  const std::array<std::uint8_t, 2> magnitudes = {static_cast<std::uint8_t>(std::min(std::abs(x), 64)),
-                                                  static_cast<std::uint8_t>(std::min(std::abs(y), 64))};
+  // Sums beyond 32 all mean the same, so the magnitudes may be capped, even where MBAFF halves or doubles them.
+  const std::array<std::uint8_t, 2> magnitudes = {static_cast<std::uint8_t>(std::min(std::abs(x), 127)),
+                                                  static_cast<std::uint8_t>(std::min(std::abs(y), 127))};
   for (int r = row; r < row + height; ++r) {
     for (int c = column; c < column + width; ++c) cache[cell(c, r)] = magnitudes;
   }
@@ -189,8 +190,8 @@ enum BlockKind { kPlainBlock, kChromaDcBlock, kBlock8x8 };
 template <int Kind>
 void CabacSyntax::significance_and_levels(unsigned category, unsigned num_coefficients, Levels& levels) {
   CabacEngine engine = engine_;  // kept in registers
-  ContextState* significant = contexts_.data() + kSignificantBase[0][category];
-  ContextState* last = contexts_.data() + kLastBase[0][category];
+  ContextState* significant = contexts_.data() + kSignificantBase[field_][category];
+  ContextState* last = contexts_.data() + kLastBase[field_][category];
   std::size_t count = 0;
   unsigned i = 0;
   for (; i + 1 < num_coefficients; ++i) {
@@ -198,7 +199,7 @@ void CabacSyntax::significance_and_levels(unsigned category, unsigned num_coeffi
     unsigned l = i;
     if constexpr (Kind == kChromaDcBlock) s = l = std::min(i / (num_coefficients / 4), 2U);
     if constexpr (Kind == kBlock8x8) {
-      s = kSignificant8x8[0][i];
+      s = kSignificant8x8[field_][i];
       l = kLast8x8[i];
     }
     if (!engine.decode(significant[s])) continue;

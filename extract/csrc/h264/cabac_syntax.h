@@ -14,6 +14,10 @@ class CabacSyntax {
 
   CabacSyntax(const BitReader& bits, const Slice& slice);
 
+  // Whether the macroblocks to come are field macroblocks; at first they are what the picture is.
+  void set_field(bool field) { field_ = field ? 1 : 0; }
+  // `neighbours` counts the pairs to the left and above that are field macroblocks.
+  bool mb_field_decoding_flag(unsigned neighbours) { return bin(70 + neighbours); }
   bool mb_skip_flag(const Macroblock& mb, bool b_slice);
   MacroblockType mb_type(const Macroblock& mb, SliceType type);
   unsigned sub_mb_type(bool b_slice);
@@ -65,6 +69,7 @@ class CabacSyntax {
   std::array<ContextState, kNumContexts> contexts_;
   BitReader bits_;
   bool previous_qp_delta_ = false;
+  std::size_t field_;  // picks the contexts of field macroblocks
 };
 
 }  // namespace videotx::h264

@@ -15,6 +15,9 @@ class CavlcSyntax {
   unsigned skip_run() { return bits_.ue(); }
   [[nodiscard]] bool more_data() const { return bits_.more_rbsp_data(); }
 
+  void set_field(bool) {}
+  bool mb_field_decoding_flag() { return bits_.flag(); }
+  [[nodiscard]] bool peek_flag() const { return bits_.peek(1) != 0; }
   MacroblockType mb_type(const Macroblock& mb, SliceType type);
   unsigned sub_mb_type(bool b_slice);
   bool transform_size_8x8_flag(const Macroblock&) { return bits_.flag(); }

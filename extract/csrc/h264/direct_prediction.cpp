@@ -6,9 +6,7 @@
 #include "h264/motion_prediction.h"
 
 namespace videotx::h264 {
-namespace {
 
-// DistScaleFactor (equation 8-201 and following).
 std::int32_t dist_scale_factor(std::int32_t current, std::int32_t poc0, std::int32_t poc1) {
   const std::int32_t tb = std::clamp(current - poc0, -128, 127);
   const std::int32_t td = std::clamp(poc1 - poc0, -128, 127);
@@ -16,9 +14,9 @@ std::int32_t dist_scale_factor(std::int32_t current, std::int32_t poc0, std::int
   return std::clamp((tb * tx + 32) >> 6, -1024, 1023);
 }
 
-bool no_distance(const Picture& p0, const Picture& p1) {
-  return std::clamp(p1.order_count() - p0.order_count(), -128, 127) == 0;
-}
+bool no_distance(std::int32_t poc0, std::int32_t poc1) { return poc0 == poc1; }
+
+namespace {
 
 std::int16_t scaled(std::int32_t factor, std::int16_t component) {
   return static_cast<std::int16_t>((factor * component + 128) >> 8);
@@ -34,22 +32,23 @@ void DirectPrediction::prepare(const Slice& slice) {
   spatial_ = slice.header->direct_spatial;
   inference_8x8_ = slice.sps->direct_8x8_inference;
   const ReferenceList& list1 = slice.lists[1];
-  colocated_ = list1.empty() ? nullptr : list1[0].get();
+  colocated_ = list1.empty() ? nullptr : list1[0].picture.get();
+  interlaced_ = !slice.sps->frame_mbs_only;
   // An inferred frame holds no motion, and neither does one of another size.
   if (colocated_ != nullptr && colocated_->slice_of_macroblock.size() != slice.picture->slice_of_macroblock.size()) {
     colocated_ = nullptr;
   }
-  colocated_short_term_ = colocated_ != nullptr && colocated_->marking == Marking::kShortTerm;
-  if (!spatial_) map_references(slice);
+  colocated_short_term_ = colocated_ != nullptr && list1[0].marking() == Marking::kShortTerm;
+  if (!spatial_ && !interlaced_) map_references(slice);
 }
 
 void DirectPrediction::map_references(const Slice& slice) {
   const ReferenceList& list0 = slice.lists[0];
-  const Picture* picture1 = slice.lists[1].empty() ? nullptr : slice.lists[1][0].get();
+  const Picture* picture1 = slice.lists[1].empty() ? nullptr : slice.lists[1][0].picture.get();
   for (std::size_t i = 0; i < list0.size(); ++i) {
-    const Picture* picture0 = list0[i].get();
-    unscaled_[i] = picture0 == nullptr || picture1 == nullptr || picture0->marking == Marking::kLongTerm ||
-                   no_distance(*picture0, *picture1);
+    const Picture* picture0 = list0[i].picture.get();
+    unscaled_[i] = picture0 == nullptr || picture1 == nullptr || picture0->marking() == Marking::kLongTerm ||
+                   no_distance(picture0->order_count(), picture1->order_count());
     scale_[i] = unscaled_[i] ? 256
                              : dist_scale_factor(slice.picture->order_count(), picture0->order_count(),
                                                  picture1->order_count());
@@ -62,7 +61,7 @@ void DirectPrediction::map_references(const Slice& slice) {
       for (std::size_t i = 0; i < kMaxReferences; ++i) {
         const PictureId id = record.references[list][i];
         const auto found = std::ranges::find_if(
-            list0, [id](const PicturePointer& p) { return p != nullptr && id != kNoPicture && p->coded.id == id; });
+            list0, [id](const Reference& r) { return r && id != kNoPicture && r.picture->coded.id == id; });
         lists[list][i] = static_cast<std::int8_t>(found == list0.end() ? -1 : found - list0.begin());
       }
     }
@@ -85,15 +84,17 @@ DirectPrediction::Colocated DirectPrediction::colocated(const Macroblock& mb, in
   return {-1, {}, false, slice};
 }
 
-void DirectPrediction::predict(const Slice&, Macroblock& mb, unsigned blocks) const {
+void DirectPrediction::predict(const Slice& slice, Macroblock& mb, unsigned blocks) const {
   if (spatial_) {
-    predict_spatial(mb, blocks);
+    predict_spatial(slice, mb, blocks);
+  } else if (interlaced_) {
+    predict_field_temporal(slice, mb, blocks);
   } else {
     predict_temporal(mb, blocks);
   }
 }
 
-void DirectPrediction::predict_spatial(Macroblock& mb, unsigned blocks) const {  // clause 8.4.1.2.2
+void DirectPrediction::predict_spatial(const Slice& slice, Macroblock& mb, unsigned blocks) const {  // clause 8.4.1.2.2
   std::array<std::int8_t, 2> ref{};
   std::array<MotionVector, 2> mv{};
   for (std::size_t list = 0; list < 2; ++list) {
@@ -123,6 +124,11 @@ void DirectPrediction::predict_spatial(Macroblock& mb, unsigned blocks) const { 
         if (ref[list] == 0) fill_mv(mb, list, column, row, size, size, MotionVector{});
       }
     };
+    if (interlaced_) {
+      const FieldColocated col = field_colocated(slice, mb, block);
+      if (col.ref == 0 && nearly_still(col.mv)) clear(x, y, 2);
+      continue;
+    }
     if (inference_8x8_) {
       const Colocated col = colocated(mb, x / 2 * 3, y / 2 * 3);
       if (col.ref == 0 && nearly_still(col.mv)) clear(x, y, 2);
@@ -167,16 +173,27 @@ void DirectPrediction::predict_temporal(Macroblock& mb, unsigned blocks) const {
 }
 
 std::vector<std::int16_t> implicit_weights(const Slice& slice) {
-  std::vector<std::int16_t> weights(kMaxReferences * kMaxReferences, 32);
-  const std::int32_t current = slice.picture->order_count();
-  for (std::size_t i = 0; i < slice.lists[0].size(); ++i) {
-    for (std::size_t j = 0; j < slice.lists[1].size(); ++j) {
-      const Picture* p0 = slice.lists[0][i].get();
-      const Picture* p1 = slice.lists[1][j].get();
-      if (p0 == nullptr || p1 == nullptr || no_distance(*p0, *p1)) continue;
-      if (p0->marking == Marking::kLongTerm || p1->marking == Marking::kLongTerm) continue;
-      const std::int32_t w1 = dist_scale_factor(current, p0->order_count(), p1->order_count()) >> 2;
-      if (w1 >= -64 && w1 <= 128) weights[i * kMaxReferences + j] = static_cast<std::int16_t>(w1);
+  constexpr std::size_t kTable = std::size_t{kMaxReferences} * kMaxReferences;
+  std::vector<std::int16_t> weights(kTable * (slice.mbaff ? 3 : 1), 32);
+  for (std::size_t table = 0; table < weights.size() / kTable; ++table) {
+    // A macroblock that stands for those of its kind: of a frame, of the top field, of the bottom field.
+    Macroblock mb;
+    mb.field = table != 0;
+    mb.row = table == 2 ? 1 : 0;
+    const Structure structure = mb.field ? mb.field_structure() : slice.structure;
+    const std::int32_t current = slice.picture->order_count(structure);
+    const std::size_t scale = mb.field ? 2 : 1;
+    for (std::size_t i = 0; i < std::min<std::size_t>(slice.lists[0].size() * scale, kMaxReferences); ++i) {
+      for (std::size_t j = 0; j < std::min<std::size_t>(slice.lists[1].size() * scale, kMaxReferences); ++j) {
+        const Reference r0 = reference_of(slice, mb, 0, i);
+        const Reference r1 = reference_of(slice, mb, 1, j);
+        if (!r0 || !r1 || no_distance(r0.order_count(), r1.order_count())) continue;
+        if (r0.marking() == Marking::kLongTerm || r1.marking() == Marking::kLongTerm) continue;
+        const std::int32_t w1 = dist_scale_factor(current, r0.order_count(), r1.order_count()) >> 2;
+        if (w1 >= -64 && w1 <= 128) {
+          weights[table * kTable + i * kMaxReferences + j] = static_cast<std::int16_t>(w1);
+        }
+      }
     }
   }
   return weights;

@@ -9,6 +9,10 @@
 
 namespace videotx::h264 {
 
+// DistScaleFactor (equation 8-201 and following) of an order count between two that differ.
+std::int32_t dist_scale_factor(std::int32_t current, std::int32_t poc0, std::int32_t poc1);
+bool no_distance(std::int32_t poc0, std::int32_t poc1);
+
 class DirectPrediction {
  public:
   // Once per B slice.
@@ -25,10 +29,22 @@ class DirectPrediction {
     std::uint16_t slice;
   };
   [[nodiscard]] Colocated colocated(const Macroblock& mb, int column, int row) const;
-  void predict_spatial(Macroblock& mb, unsigned blocks) const;
+  void predict_spatial(const Slice& slice, Macroblock& mb, unsigned blocks) const;
   void predict_temporal(Macroblock& mb, unsigned blocks) const;
   void map_references(const Slice& slice);
 
+  // The same where frames may be made of fields, in field_direct.cpp.
+  struct FieldColocated {
+    std::int8_t ref = -1;
+    std::size_t list = 0;
+    MotionVector mv;
+    std::size_t place = 0;
+    bool field = false;
+  };
+  [[nodiscard]] FieldColocated field_colocated(const Slice& slice, const Macroblock& mb, int block) const;
+  void predict_field_temporal(const Slice& slice, Macroblock& mb, unsigned blocks) const;
+
+  bool interlaced_ = false;
   bool spatial_ = true;
   bool inference_8x8_ = true;
   bool colocated_short_term_ = false;
@@ -39,7 +55,7 @@ class DirectPrediction {
   std::array<bool, kMaxReferences> unscaled_{};       // long-term, or no distance
 };
 
-// w1 by [refIdxL0 * 32 + refIdxL1]; w0 is 64 - w1.
+// w1 by [refIdxL0 * 32 + refIdxL1]; w0 is 64 - w1. With MBAFF three such tables, see SliceRecord.
 std::vector<std::int16_t> implicit_weights(const Slice& slice);
 
 }  // namespace videotx::h264

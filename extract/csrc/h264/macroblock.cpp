@@ -11,26 +11,42 @@ bool is_skip(MacroblockClass kind) { return kind == MacroblockClass::kSkipP || k
 
 void locate(Slice& slice, Macroblock& mb, std::size_t address) {
   const auto columns = static_cast<std::size_t>(slice.columns);
-  mb.address = address;
   mb.column = static_cast<int>(address % columns);
-  mb.row = static_cast<int>(address / columns);
-  const std::uint16_t* owner = slice.picture->slice_of_macroblock.data() + address;
   const bool has_left = mb.column > 0;
   const bool has_right = mb.column + 1 < slice.columns;
-  const bool has_top = mb.row > 0;
+  const bool has_top = address >= columns;
+  mb.row = static_cast<int>(address / columns) * slice.row_step + (slice.structure == Structure::kBottom ? 1 : 0);
+  mb.address = static_cast<std::size_t>(mb.row) * columns + static_cast<std::size_t>(mb.column);
+  mb.entry = static_cast<std::size_t>(mb.column);
+  const std::uint16_t* owner = slice.picture->slice_of_macroblock.data() + mb.address;
+  const std::size_t up = columns * static_cast<std::size_t>(slice.row_step);
   mb.left_available = has_left && *(owner - 1) == slice.index;
-  mb.top_available = has_top && *(owner - columns) == slice.index;
-  mb.top_left_available = has_top && has_left && *(owner - columns - 1) == slice.index;
-  mb.top_right_available = has_top && has_right && *(owner - columns + 1) == slice.index;
+  mb.top_available = has_top && *(owner - up) == slice.index;
+  mb.top_left_available = has_top && has_left && *(owner - up - 1) == slice.index;
+  mb.top_right_available = has_top && has_right && *(owner - up + 1) == slice.index;
   const auto column = static_cast<std::size_t>(mb.column);
   mb.left = mb.left_available ? &slice.above[column - 1] : &kNotAvailable;
   mb.top = mb.top_available ? &slice.above[column] : &kNotAvailable;
+  begin(mb);
+}
+
+void begin(Macroblock& mb) {
   mb.direct = false;
   mb.transform_8x8 = false;
   mb.cbp_luma = 0;
   mb.cbp_chroma = 0;
   mb.chroma_mode = 0;
   mb.dc_coded = 0;
+}
+
+Reference reference_of(const Slice& slice, const Macroblock& mb, std::size_t list, std::size_t index) {
+  const ReferenceList& references = slice.lists[list];
+  const bool by_field = slice.mbaff && mb.field;
+  const std::size_t entry = by_field ? index / 2 : index;
+  if (entry >= references.size()) return {};
+  Reference reference = references[entry];
+  if (by_field) reference.structure = index % 2 == 0 ? mb.field_structure() : opposite(mb.field_structure());
+  return reference;
 }
 
 void load_coefficient_counts(const Slice& slice, Macroblock& mb, std::uint8_t unavailable) {
@@ -47,7 +63,7 @@ void load_coefficient_counts(const Slice& slice, Macroblock& mb, std::uint8_t un
 }
 
 void leave_neighbour(Slice& slice, const Macroblock& mb, bool cabac) {
-  Neighbour& n = slice.above[static_cast<std::size_t>(mb.column)];
+  Neighbour& n = slice.above[mb.entry];
   n = Neighbour{};
   n.skip = is_skip(mb.kind);
   n.intra_nxn = mb.kind == MacroblockClass::kIntra4x4 || mb.kind == MacroblockClass::kIntra8x8;
@@ -83,6 +99,10 @@ void leave_neighbour(Slice& slice, const Macroblock& mb, bool cabac) {
     const auto& positive = mb.ref_positive[list];
     n.ref_positive[list][kBottom] = static_cast<std::uint8_t>(positive[7] | positive[8] << 1);
     n.ref_positive[list][kRight] = static_cast<std::uint8_t>(positive[5] | positive[8] << 1);
+    if (!slice.mbaff) continue;
+    const auto& above_one = mb.ref_above_one[list];
+    n.ref_above_one[list][kBottom] = static_cast<std::uint8_t>(above_one[7] | above_one[8] << 1);
+    n.ref_above_one[list][kRight] = static_cast<std::uint8_t>(above_one[5] | above_one[8] << 1);
   }
 }
 

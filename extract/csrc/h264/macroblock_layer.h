@@ -2,6 +2,7 @@
 #pragma once
 
 #include "h264/direct_prediction.h"
+#include "h264/macroblock_pair.h"
 #include "h264/motion_prediction.h"
 #include "h264/residual.h"
 #include "h264/syntax.h"
@@ -35,7 +36,7 @@ inline constexpr SubType kSubTypeP[4] = {{1, 2, 2}, {1, 2, 1}, {1, 1, 2}, {1, 1,
 inline constexpr SubType kSubTypeB[13] = {{0, 1, 1}, {1, 2, 2}, {2, 2, 2}, {3, 2, 2}, {1, 2, 1}, {1, 1, 2}, {2, 2, 1},
                                           {2, 1, 2}, {3, 2, 1}, {3, 1, 2}, {1, 1, 1}, {2, 1, 1}, {3, 1, 1}};
 
-template <class Syntax>
+template <class Syntax, bool Mbaff>
 class MacroblockLayer {
  public:
   MacroblockLayer(Syntax& syntax, Slice& slice, const DirectPrediction& direct)
@@ -69,7 +70,7 @@ class MacroblockLayer {
     mb.intra = false;
     mb.kind = b_slice_ ? MacroblockClass::kSkipB : MacroblockClass::kSkipP;
     mb.direct = b_slice_;
-    load_motion_neighbours(slice_, mb, num_lists_);
+    load_neighbours(mb);
     if (b_slice_) {
       direct_.predict(slice_, mb, 15);
       store_motion(slice_, mb, 2);
@@ -81,6 +82,14 @@ class MacroblockLayer {
   }
 
  private:
+  void load_neighbours(Macroblock& mb) {
+    if constexpr (Mbaff) {
+      load_pair_motion_neighbours(slice_, mb, num_lists_);
+    } else {
+      load_motion_neighbours(slice_, mb, num_lists_);
+    }
+  }
+
   [[nodiscard]] bool has_chroma_blocks() const {
     const int type = slice_.sps->chroma_array_type();
     return type == 1 || type == 2;
@@ -132,7 +141,7 @@ class MacroblockLayer {
 
   void read_inter(Macroblock& mb, unsigned type) {
     mb.kind = b_slice_ ? MacroblockClass::kInterB : MacroblockClass::kInterP;
-    load_motion_neighbours(slice_, mb, num_lists_);
+    load_neighbours(mb);
     bool may_use_8x8 = true;
     if (b_slice_ && type == 0) {
       mb.kind = MacroblockClass::kDirectB;
@@ -141,6 +150,7 @@ class MacroblockLayer {
       may_use_8x8 = slice_.sps->direct_8x8_inference;
     } else {
       if constexpr (Syntax::kIsCabac) load_difference_neighbours(mb, num_lists_);
+      if constexpr (Mbaff) mb.ref_above_one = {};
       if (type == (b_slice_ ? kTypeB8x8 : 3U) || (!b_slice_ && type == 4)) {
         may_use_8x8 = read_8x8(mb, !b_slice_ && type == 4);
       } else {
@@ -156,14 +166,17 @@ class MacroblockLayer {
 
   // ref_idx of the 8x8 blocks of one partition, from (column, row) on.
   void read_ref(Macroblock& mb, std::size_t list, int column, int row, int width, int height) {
-    const unsigned count = slice_.header->num_ref_idx[list];
+    unsigned count = slice_.header->num_ref_idx[list];
+    if constexpr (Mbaff) count <<= mb.field ? 1 : 0;
     const int block = row / 2 * 2 + column / 2;
     const unsigned ref = count > 1 ? syntax_.ref_idx(mb, list, block, count) : 0;
     fill_ref(mb, list, column, row, width, height, static_cast<std::int8_t>(ref));
     if constexpr (Syntax::kIsCabac) {
       for (int y = row / 2; y < (row + height) / 2; ++y) {
         for (int x = column / 2; x < (column + width) / 2; ++x) {
-          mb.ref_positive[list][static_cast<std::size_t>(4 + x + 3 * y)] = ref > 0 ? 1 : 0;
+          const auto at = static_cast<std::size_t>(4 + x + 3 * y);
+          mb.ref_positive[list][at] = ref > 0 ? 1 : 0;
+          if constexpr (Mbaff) mb.ref_above_one[list][at] = ref > 1 ? 1 : 0;
         }
       }
     }

@@ -29,6 +29,9 @@ void load_motion_neighbours(const Slice& slice, Macroblock& mb, std::size_t num_
   const std::size_t s8 = stride8(slice);
   const std::size_t f4 = first4(slice, mb);
   const std::size_t f8 = first8(slice, mb);
+  // Back to the last row of the macroblock above, over that of the other field in a field picture.
+  const std::size_t up4 = s4 * (slice.row_step == 1 ? 1 : 5);
+  const std::size_t up8 = s8 * (slice.row_step == 1 ? 1 : 3);
   for (std::size_t list = 0; list < num_lists; ++list) {
     auto& ref = mb.ref[list];
     auto& mv = mb.mv[list];
@@ -37,17 +40,17 @@ void load_motion_neighbours(const Slice& slice, Macroblock& mb, std::size_t num_
     ref.fill(kUnavailable);
     std::fill_n(mv.begin() + cell(-1, -1), 6, MotionVector{});
     if (mb.top_available) {
-      std::copy_n(vectors + f4 - s4, 4, mv.begin() + cell(0, -1));
-      ref[cell(0, -1)] = ref[cell(1, -1)] = refs[f8 - s8];
-      ref[cell(2, -1)] = ref[cell(3, -1)] = refs[f8 - s8 + 1];
+      std::copy_n(vectors + f4 - up4, 4, mv.begin() + cell(0, -1));
+      ref[cell(0, -1)] = ref[cell(1, -1)] = refs[f8 - up8];
+      ref[cell(2, -1)] = ref[cell(3, -1)] = refs[f8 - up8 + 1];
     }
     if (mb.top_right_available) {
-      mv[cell(4, -1)] = vectors[f4 - s4 + 4];
-      ref[cell(4, -1)] = refs[f8 - s8 + 2];
+      mv[cell(4, -1)] = vectors[f4 - up4 + 4];
+      ref[cell(4, -1)] = refs[f8 - up8 + 2];
     }
     if (mb.top_left_available) {
-      mv[cell(-1, -1)] = vectors[f4 - s4 - 1];
-      ref[cell(-1, -1)] = refs[f8 - s8 - 1];
+      mv[cell(-1, -1)] = vectors[f4 - up4 - 1];
+      ref[cell(-1, -1)] = refs[f8 - up8 - 1];
     }
     for (int row = 0; row < 4; ++row) {
       const auto r = static_cast<std::size_t>(row);
@@ -96,7 +99,7 @@ NeighbourMotion neighbour_c(const Macroblock& mb, std::size_t list, int column, 
     const std::size_t c = cell(right, row - 1);
     if (mb.ref[list][c] != kUnavailable) return {mb.ref[list][c], mb.mv[list][c]};
   }
-  const std::size_t d = cell(column - 1, row - 1);
+  const std::size_t d = cell(column == 0 ? mb.diagonal_column : column - 1, row - 1);
   return {mb.ref[list][d], mb.mv[list][d]};
 }
 

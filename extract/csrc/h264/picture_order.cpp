@@ -26,7 +26,17 @@ void PictureOrder::assign(const SliceHeader& header, Picture& picture) {
   }
   std::int64_t count = 2 * (std::int64_t{offset} + header.frame_num) - (header.nal_ref_idc == 0 ? 1 : 0);
   if (header.idr) count = 0;
-  picture.top_field_order_count = picture.bottom_field_order_count = bounded(count);
+  set(header, picture, bounded(count), bounded(count));
+}
+
+void PictureOrder::set(const SliceHeader& header, Picture& picture, std::int32_t top, std::int32_t bottom) {
+  if (!header.field_pic) {
+    picture.field_order_count = {top, bottom};
+  } else if (picture.first_field) {
+    picture.field_order_count.fill(header.bottom_field ? bottom : top);
+  } else {
+    picture.field_order_count[header.bottom_field ? 1 : 0] = header.bottom_field ? bottom : top;
+  }
 }
 
 void PictureOrder::assign_type0(const SliceHeader& header, Picture& picture) {  // clause 8.2.1.1
@@ -44,8 +54,7 @@ void PictureOrder::assign_type0(const SliceHeader& header, Picture& picture) {  
     msb -= max_lsb;
   }
   current_msb_ = bounded(msb);
-  picture.top_field_order_count = bounded(msb + lsb);
-  picture.bottom_field_order_count = bounded(msb + lsb + header.delta_pic_order_cnt_bottom);
+  set(header, picture, bounded(msb + lsb), bounded(msb + lsb + header.delta_pic_order_cnt_bottom));
 }
 
 void PictureOrder::assign_type1(const SliceHeader& header, Picture& picture, std::int32_t offset) const {
@@ -63,8 +72,9 @@ void PictureOrder::assign_type1(const SliceHeader& header, Picture& picture, std
   }
   if (header.nal_ref_idc == 0) expected += sps.offset_for_non_ref_pic;
   const std::int64_t top = expected + header.delta_pic_order_cnt[0];
-  picture.top_field_order_count = bounded(top);
-  picture.bottom_field_order_count = bounded(top + sps.offset_for_top_to_bottom + header.delta_pic_order_cnt[1]);
+  // delta_pic_order_cnt[1] is zero where it is not sent, in fields among others.
+  const std::int64_t bottom = top + sps.offset_for_top_to_bottom + header.delta_pic_order_cnt[1];
+  set(header, picture, bounded(top), bounded(bottom));
 }
 
 std::int32_t PictureOrder::frame_num_offset(const SequenceParameterSet& sps, bool idr, std::uint32_t frame_num) const {
@@ -82,7 +92,7 @@ void PictureOrder::finish(const SliceHeader& header, const Picture& picture) {
   if (header.has_marking(5)) {
     // The picture was renumbered as if it were an IDR picture (clause 8.2.1).
     previous_msb_ = 0;
-    previous_lsb_ = static_cast<std::uint32_t>(std::max(picture.top_field_order_count, 0));
+    previous_lsb_ = header.bottom_field ? 0 : static_cast<std::uint32_t>(std::max(picture.field_order_count[0], 0));
     previous_frame_num_ = 0;
     previous_frame_num_offset_ = 0;
     return;

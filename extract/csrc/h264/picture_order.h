@@ -18,6 +18,7 @@ class PictureOrder {
   void skip_frame(const SequenceParameterSet& sps, std::uint32_t frame_num);
 
  private:
+  static void set(const SliceHeader& header, Picture& picture, std::int32_t top, std::int32_t bottom);
   void assign_type0(const SliceHeader& header, Picture& picture);
   void assign_type1(const SliceHeader& header, Picture& picture, std::int32_t frame_num_offset) const;
   [[nodiscard]] std::int32_t frame_num_offset(const SequenceParameterSet& sps, bool idr, std::uint32_t frame_num) const;

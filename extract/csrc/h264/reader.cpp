@@ -86,6 +86,7 @@ void Reader::feed(std::span<const std::uint8_t> packet, std::int64_t number, boo
 
 void Reader::finish() {
   end_picture();
+  end_frame();
   buffer_.flush(true);
   display_.finish();
 }
@@ -114,10 +115,16 @@ void Reader::read_slice(const NalUnit& nal) {
   BitReader bits = nal.bits();
   SliceHeader header = parse_slice_header(bits, nal, sets_);
   if (header.redundant_pic_cnt != 0) return;
-  if (picture_ && starts_new_picture(header_, header)) end_picture();
-  if (!picture_) {
-    start_picture(header);
+  if (open_ && starts_new_picture(header_, header)) end_picture();
+  if (!open_) {
+    if (picture_ && completes(header)) {
+      start_second_field(header);
+    } else {
+      end_frame();
+      start_picture(header);
+    }
     header_ = header;
+    open_ = true;
   }
   buffer_.update_picture_numbers(header);
   auto lists = reference_lists(header, *picture_, buffer_.references());
@@ -156,10 +163,27 @@ void Reader::start_picture(const SliceHeader& header) {
     coded.residual_cb.assign(n * chroma, 0);
     coded.residual_cr.assign(n * chroma, 0);
   }
+  if (header.field_pic || header.mbaff()) coded.field_macroblock.assign(coded.macroblock_class.size(), header.field_pic);
   picture.resets_order = header.idr;
+  picture.first_field = header.field_pic;
   picture.frame_num = header.frame_num;
   order_.assign(header, picture);
   picture.display = is_entered(header, picture) && displayed_;
+  recovery_frames_.reset();
+  buffer_.update_picture_numbers(header);
+}
+
+bool Reader::completes(const SliceHeader& header) const {
+  return picture_->first_field && header.field_pic && header.bottom_field != header_.bottom_field && !header.idr &&
+         header.sps == header_.sps && header.frame_num == picture_->frame_num && !header.has_marking(5) &&
+         (header_.nal_ref_idc != 0 || header.nal_ref_idc == 0);
+}
+
+void Reader::start_second_field(const SliceHeader& header) {
+  picture_->first_field = false;
+  CodedPicture& coded = picture_->coded;
+  if (coded.packet != packet_) coded.num_bits += packet_bits_;
+  order_.assign(header, *picture_);
   recovery_frames_.reset();
   buffer_.update_picture_numbers(header);
 }
@@ -175,15 +199,24 @@ bool Reader::is_entered(const SliceHeader& header, const Picture& picture) {
 }
 
 void Reader::end_picture() {
-  if (!picture_) return;
-  const PicturePointer picture = std::exchange(picture_, nullptr);
-  if (picture->clear_missing()) picture->coded.damaged = true;
-  buffer_.store(header_, picture);
-  order_.finish(header_, *picture);
+  if (!open_) return;
+  open_ = false;
+  if (!picture_->first_field && picture_->clear_missing()) picture_->coded.damaged = true;
+  buffer_.mark_references(header_, picture_);
+  order_.finish(header_, *picture_);
   gap_possible_ = true;
   // Order counts start anew: whatever follows is displayed later.
-  if (entry_order_ && picture->resets_order) entry_order_ = std::numeric_limits<std::int32_t>::min();
+  if (entry_order_ && picture_->resets_order) entry_order_ = std::numeric_limits<std::int32_t>::min();
   if (header_.nal_ref_idc != 0) previous_ref_frame_num_ = header_.has_marking(5) ? 0 : header_.frame_num;
+  if (!picture_->first_field) end_frame();
+}
+
+void Reader::end_frame() {
+  if (!picture_) return;
+  const PicturePointer picture = std::exchange(picture_, nullptr);
+  // A field that stays alone leaves half of the frame's macroblocks missing.
+  if (picture->first_field && picture->clear_missing()) picture->coded.damaged = true;
+  buffer_.show(header_, picture);
 }
 
 // Frames that frame_num says were there (clause 8.2.5.2), sent never (allowed by the SPS) or lost.
@@ -252,9 +285,6 @@ const char* Scanner::check_slice(const NalUnit& nal) {
     tool = unsupported_tool(*sps);
     if (tool == nullptr) tool = unsupported_tool(*pps);
     if (tool == nullptr && type >= 3) tool = "SP and SI slices";
-    if (tool != nullptr || sps->frame_mbs_only) return;
-    bits.read(sps->log2_max_frame_num);
-    if (bits.flag()) tool = "field pictures";
   });
   return tool;
 }

@@ -39,7 +39,12 @@ class Reader {
   void read_unit(const NalUnit& nal);
   void read_slice(const NalUnit& nal);
   void start_picture(const SliceHeader& header);
+  void start_second_field(const SliceHeader& header);
+  // Whether a field with this header completes the frame whose first field has been read (clause 3.30).
+  [[nodiscard]] bool completes(const SliceHeader& header) const;
+  // A coded picture: a frame or a field.
   void end_picture();
+  void end_frame();
   void fill_gap(const SliceHeader& header);
   PicturePointer inferred_frame(const SliceHeader& header, std::uint32_t frame_num);
   void change_sequence(const SliceHeader& header);
@@ -56,8 +61,9 @@ class Reader {
   NalUnit nal_;
 
   std::shared_ptr<const SequenceParameterSet> sequence_;
-  PicturePointer picture_;  // being read
-  SliceHeader header_;      // of its first slice
+  PicturePointer picture_;  // the frame being read
+  bool open_ = false;       // within a coded picture of it, rather than between its fields
+  SliceHeader header_;      // of the first slice of that coded picture
   std::uint32_t previous_ref_frame_num_ = 0;
   bool gap_possible_ = false;  // a picture came before
   std::optional<std::uint32_t> recovery_frames_;  // recovery_frame_cnt of the SEI message before the picture

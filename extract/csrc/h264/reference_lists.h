@@ -1,4 +1,4 @@
-// Reference picture lists of a slice: initialisation and modification (clause 8.2.4), for frames.
+// Reference picture lists of a slice: initialisation and modification (clause 8.2.4), for frames and fields.
 #pragma once
 
 #include <array>
@@ -10,6 +10,6 @@ namespace videotx::h264 {
 
 // RefPicList0 and RefPicList1 with num_ref_idx entries each. Entries that name no picture are null.
 std::array<ReferenceList, 2> reference_lists(const SliceHeader& header, const Picture& current,
-                                             const ReferenceList& references);
+                                             const PictureList& references);
 
 }  // namespace videotx::h264

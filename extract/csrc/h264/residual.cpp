@@ -22,6 +22,8 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
       bypass_(mb.bypass),
       intra_(mb.intra),
       chroma_422_(slice.sps->chroma_array_type() == 2),
+      scan4x4_(mb.field ? kFieldScan4x4 : kZigZag4x4),
+      scan8x8_(mb.field ? kFieldScan8x8 : kZigZag8x8),
       scale_(slice.scale) {
   if (!wanted_) return;
   const SequenceParameterSet& sps = *slice.sps;
@@ -29,8 +31,12 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
   const auto columns = static_cast<std::size_t>(slice.columns);
   const auto column = static_cast<std::size_t>(mb.column);
   const auto row = static_cast<std::size_t>(mb.row);
+  // Field macroblocks own every other line of a pair.
+  const auto first_line = [&](std::size_t height) { return mb.field ? row / 2 * 2 * height + row % 2 : row * height; };
+  const std::size_t step = mb.field ? 2 : 1;
   stride_[0] = columns * 16;
-  plane_[0] = coded.residual_y.data() + row * 16 * stride_[0] + column * 16;
+  plane_[0] = coded.residual_y.data() + first_line(16) * stride_[0] + column * 16;
+  stride_[0] *= step;
   qp_[0] = slice.qp + 6 * (sps.bit_depth_luma - 8);
   if (sps.chroma_array_type() == 0) return;
   const auto width = static_cast<std::size_t>(coded.chroma_block_width);
@@ -38,7 +44,8 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
   for (std::size_t plane = 1; plane < 3; ++plane) {
     auto& samples = plane == 1 ? coded.residual_cb : coded.residual_cr;
     stride_[plane] = columns * width;
-    plane_[plane] = samples.data() + row * height * stride_[plane] + column * width;
+    plane_[plane] = samples.data() + first_line(height) * stride_[plane] + column * width;
+    stride_[plane] *= step;
     qp_[plane] = chroma_qp(slice.qp, slice.pps->chroma_qp_index_offset[plane - 1], sps.bit_depth_chroma);
   }
 }
@@ -58,7 +65,7 @@ void ResidualSink::block4x4(BlockPlace place, const Levels& levels, unsigned fir
   block[0] = dc;
   const auto& scale = scale_->scale4x4(intra_, place.plane, qp_[place.plane]);
   for (std::size_t i = 0; i < levels.count; ++i) {
-    const std::size_t position = kZigZag4x4[levels.position[i] + first];
+    const std::size_t position = scan4x4_[levels.position[i] + first];
     block[position] = bypass_ ? levels.level[i] : product(levels.level[i], scale[position], 8, 4);
   }
   if (bypass_) {
@@ -72,7 +79,7 @@ void ResidualSink::block8x8(BlockPlace place, const Levels& levels) {
   Block8x8 block{};
   const auto& scale = scale_->scale8x8(intra_, place.plane, qp_[place.plane]);
   for (std::size_t i = 0; i < levels.count; ++i) {
-    const std::size_t position = kZigZag8x8[levels.position[i]];
+    const std::size_t position = scan8x8_[levels.position[i]];
     block[position] = bypass_ ? levels.level[i] : product(levels.level[i], scale[position], 32, 6);
   }
   const std::size_t stride = stride_[place.plane];
@@ -87,7 +94,7 @@ void ResidualSink::block8x8(BlockPlace place, const Levels& levels) {
 
 Block4x4 ResidualSink::luma_dc(std::size_t plane, const Levels& levels) const {
   Block4x4 dc{};
-  for (std::size_t i = 0; i < levels.count; ++i) dc[kZigZag4x4[levels.position[i]]] = levels.level[i];
+  for (std::size_t i = 0; i < levels.count; ++i) dc[scan4x4_[levels.position[i]]] = levels.level[i];
   if (!bypass_) inverse_luma_dc(dc, scale_->scale4x4(intra_, plane, qp_[plane])[0]);
   return dc;
 }

@@ -31,6 +31,8 @@ class ResidualSink {
   std::array<std::int16_t*, 3> plane_{};  // of the macroblock
   std::array<std::size_t, 3> stride_{};
   std::array<int, 3> qp_{};
+  const std::uint8_t* scan4x4_;
+  const std::uint8_t* scan8x8_;
   const LevelScale* scale_;
 };
 

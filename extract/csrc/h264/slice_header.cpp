@@ -79,6 +79,8 @@ void parse_reference_syntax(BitReader& bits, SliceHeader& header) {
     }
   }
   if (num_lists == 1) header.num_ref_idx[1] = 0;
+  // Field macroblocks of MBAFF frames have two entries for each.
+  if (header.mbaff() && std::ranges::max(header.num_ref_idx) > 16) throw DamagedData("num_ref_idx_active above 16");
   for (std::size_t list = 0; list < num_lists; ++list) parse_modifications(bits, header.modifications[list]);
   const PictureParameterSet& pps = *header.pps;
   if (header.is_b()) {
@@ -97,7 +99,7 @@ bool SliceHeader::has_marking(std::uint32_t operation) const {
 
 const char* unsupported_tool(const SequenceParameterSet& sps) {
   if (sps.separate_colour_plane) return "separate colour planes";
-  if (sps.mbaff) return "macroblock-adaptive frame/field coding (MBAFF)";
+  if (sps.mbaff && sps.chroma_format_idc == 3) return "macroblock-adaptive frame/field coding (MBAFF) of 4:4:4";
   return nullptr;
 }
 
@@ -123,10 +125,12 @@ SliceHeader parse_slice_header(BitReader& bits, const NalUnit& nal, const Parame
   header.frame_num = bits.read(sps.log2_max_frame_num);
   if (!sps.frame_mbs_only) {
     header.field_pic = bits.flag();
-    if (header.field_pic) throw UnsupportedStream("field pictures");
+    if (header.field_pic) header.bottom_field = bits.flag();
   }
-  const auto num_macroblocks = static_cast<std::uint32_t>(sps.width_in_macroblocks * sps.height_in_macroblocks());
-  if (header.first_mb >= num_macroblocks) throw DamagedData("first_mb_in_slice beyond the picture");
+  // Counted in macroblocks of the picture, in pairs with MBAFF.
+  const bool half = header.field_pic || header.mbaff();
+  const auto num_places = static_cast<std::uint32_t>(sps.width_in_macroblocks * sps.height_in_macroblocks());
+  if (header.first_mb >= (half ? num_places / 2 : num_places)) throw DamagedData("first_mb_in_slice beyond the picture");
   if (header.idr) header.idr_pic_id = bits.ue_at_most(65535, "idr_pic_id above 65535");
   parse_picture_order(bits, header);
   if (header.pps->redundant_pic_cnt_present) header.redundant_pic_cnt = bits.ue_at_most(127, "redundant_pic_cnt above 127");

@@ -1,7 +1,8 @@
-// The slice header (clause 7.3.3) of frame pictures.
+// The slice header (clause 7.3.3).
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -12,6 +13,13 @@
 #include "h264/parameter_sets.h"
 
 namespace videotx::h264 {
+
+// What of a frame a picture, a slice or a reference is. The values of the fields are bits of the frame's.
+enum class Structure : std::uint8_t { kTop = 1, kBottom = 2, kFrame = 3 };
+// Parity of a field: 0 top, 1 bottom.
+constexpr std::size_t parity_of(Structure field) { return field == Structure::kBottom ? 1 : 0; }
+constexpr Structure field_of(std::size_t parity) { return parity == 0 ? Structure::kTop : Structure::kBottom; }
+constexpr Structure opposite(Structure field) { return field_of(1 - parity_of(field)); }
 
 enum class SliceType : std::uint8_t { kP = 0, kB = 1, kI = 2, kSp = 3, kSi = 4 };
 
@@ -61,6 +69,9 @@ struct SliceHeader {
   unsigned cabac_init_idc = 0;
   int qp = 26;
 
+  [[nodiscard]] Structure structure() const { return field_pic ? field_of(bottom_field ? 1 : 0) : Structure::kFrame; }
+  // MbaffFrameFlag: macroblocks come in pairs, each of two frame or of two field macroblocks.
+  [[nodiscard]] bool mbaff() const { return sps->mbaff && !field_pic; }
   [[nodiscard]] bool is_b() const { return type == SliceType::kB; }
   [[nodiscard]] bool is_intra() const { return type == SliceType::kI || type == SliceType::kSi; }
   [[nodiscard]] bool has_marking(std::uint32_t operation) const;
