@@ -42,9 +42,9 @@ class CodedPicture:
     def weights(self) -> npt.NDArray[np.int16] | None:
         """Sample prediction weights ``(8x8 row, 8x8 column, list, component, [weight, offset, log2 denominator])``."""
 
-    # H.264 pictures with fields, None for others. The two field macroblocks that share the lines of two macroblocks stand
-    # one above the other, that of the top field first: here, in `weights` and in the grids of macroblocks below. The last
-    # three are filled along with the weights, and are None without.
+    # H.264 pictures with fields, None for others. The two field macroblocks that share the lines of two macroblocks
+    # stand one above the other, that of the top field first: here, in `weights` and in the grids of macroblocks below.
+    # The last three are filled along with the weights, and are None without.
     @property
     def field_macroblock(self) -> npt.NDArray[np.uint8] | None: ...
     @property

@@ -29,8 +29,9 @@ class MotionField:
     ``(list, row, column)``: the signed distance in display-order frames to the picture the vector points into, with
     :data:`REF_NONE` and :data:`REF_UNKNOWN` as the two values that are no distance. The grid has ``block`` x ``block``
     luma samples per cell and covers the native picture: ``ceil(height / block)`` x ``ceil(width / block)`` cells, each
-    holding the vector of the block that covers the cell's top-left sample. ``exact`` says whether every known
-    reference is what the encoder wrote, rather than an assumption.
+    holding the vector of the block that covers the cell's top-left sample. Where macroblocks are predicted by field,
+    two blocks share its lines: docs/interlaced.md says what the cell holds then. ``exact`` says whether every known
+    vector and reference is what the encoder wrote, rather than an assumption or a mean.
     """
 
     mv: npt.NDArray[np.int16]
@@ -59,7 +60,8 @@ class CodedFrame:
     ``index`` is the position in display order from 0, ``pts`` the container's time stamp in units of the time base
     (None where it has none), ``seconds`` the time since the start of the stream (strictly increasing, derived from the
     frame rate where stamps are missing), ``num_bytes`` the size of the coded picture. ``qp`` is int8 per macroblock,
-    ``(ceil(height / 16), ceil(width / 16))``, QP_Y of H.264, quantiser_scale of MPEG-4. ``damaged`` marks a picture
+    ``(ceil(height / 16), ceil(width / 16))``, QP_Y of H.264, quantiser_scale of MPEG-4; of two field macroblocks on the
+    same lines, that of the top field stands above. ``damaged`` marks a picture
     in which the reader met an error. ``picture`` holds decoded pixels and converts them only when asked.
     """
 

@@ -164,7 +164,9 @@ class NativeReader(VideoReader):
             yield self._build(self._held.popleft(), pixels)
 
     def _build(self, coded: _native.CodedPicture, pixels: Picture | None) -> CodedFrame:
-        num_bytes = self._facts[coded.packet].num_bytes
+        # The two fields of an H.264 frame may come in packets of their own.
+        h264 = self._info.codec == "h264"
+        num_bytes = coded.num_bits // 8 if h264 else self._facts[coded.packet].num_bytes
         pts, seconds = self._clock.next()
         index = self._num_displayed
         self._num_displayed += 1

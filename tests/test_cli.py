@@ -189,22 +189,25 @@ def test_commands_on_what_is_no_output_say_so(tmp_path: Path) -> None:
 def test_kinds_of_residual_are_kept_apart_and_explained(shared_videos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "videos"
     folder.mkdir()
-    for name in ("x264_main_mbaff_tff.mp4", "x264_high444pred_lossless.mp4", "x264_qp1_pcm_noise.mp4"):
+    for name in ("x264_high444pred_lossless.mp4", "x264_qp1_pcm_noise.mp4"):
         shutil.copy(shared_videos / "h264_features" / name, folder)
+    # Behind a stream, a unit of a kind that only the Extended profile has.
+    stream = (shared_videos / "conformance" / "BA_MW_D.264").read_bytes()
+    (folder / "partition.264").write_bytes(stream + b"\x00\x00\x01\x42\xe0\x80\x80")
     run = ("extract", "--src", folder, "--executor", "inline", "--frame-stride", 10)
     assert videotx(*run, "--out", tmp_path / "auto").exit_code == 0
     rows = {
         row["path"]: row
         for row in csv.DictReader(io.StringIO(videotx("info", tmp_path / "auto", "--format", "csv").output))
     }
-    interlaced = rows["x264_main_mbaff_tff.mp4"]
-    assert (interlaced["reader"], interlaced["residual_kind"]) == ("libav", "difference")
-    assert "MBAFF" in interlaced["warnings"]
+    extended = rows["partition.264"]
+    assert (extended["reader"], extended["residual_kind"]) == ("libav", "difference")
+    assert "data partitioning" in extended["warnings"]
     assert rows["x264_qp1_pcm_noise.mp4"]["residual_kind"] == "coded"
     kinds = {row["shard"]: row["residual_kind"] for row in rows.values()}
     for shard, kind in kinds.items():
         assert zarr.open_array(tmp_path / "auto" / f"{int(shard):06d}" / "residual").attrs["residual_kind"] == kind
-    only = ("--include", "*mbaff*", "--residual", "coded", "--out", tmp_path / "coded")
+    only = ("--include", "*partition*", "--residual", "coded", "--out", tmp_path / "coded")
     refused = videotx(*run, *only)
     assert refused.exit_code == 1
     assert "failed: 1 unsupported_codec" in refused.output

@@ -201,8 +201,14 @@ def test_what_turns_up_far_into_a_stream_ends_its_reading(
             list(frames)
 
 
-def test_what_is_not_covered_falls_back_and_says_why(shared_videos: Path) -> None:
-    path = shared_videos / "h264_features" / "x264_main_mbaff_tff.mp4"
+def test_what_is_not_covered_falls_back_and_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "mbaff444.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv444p"
+        stream.options = {"x264-params": "tff=1:threads=1"}
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
     with open_video(path) as video:
         assert video.reader == "libav"
         assert any("MBAFF" in warning for warning in video.warnings)
@@ -210,6 +216,25 @@ def test_what_is_not_covered_falls_back_and_says_why(shared_videos: Path) -> Non
         open_video(path, reader="native")
     with pytest.raises(UnsupportedCodecError, match=r"coded residual needs the native reader.*MBAFF"):
         open_video(path, streams={"residual"})
+
+
+@pytest.mark.parametrize("name", ["conformance/HCAFF1_HHI.264", "h264_features/x264_main_mbaff_tff.mp4"])
+def test_interlaced_streams_are_read_and_their_vectors_called_means(name: str, shared_videos: Path) -> None:
+    path = shared_videos / name
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        decoded = [frame.to_ndarray() for frame in container.decode(video=0)]
+        num_bytes = sum(packet.size for packet in av.open(str(path)).demux(video=0))
+    with open_video(path, streams={"motion", "qp", "residual", "rgb"}) as video:
+        assert video.reader == "native"
+        frames = list(video)
+        assert not video.motion_exact
+        assert video.residual_kind == "coded"
+        assert [w for w in video.warnings if "predicted by field" in w] == video.warnings
+    assert sum(frame.num_bytes for frame in frames) == num_bytes
+    for frame, expected in zip(frames, decoded, strict=True):
+        assert frame.picture is not None
+        np.testing.assert_array_equal(frame.picture.frame.to_ndarray(), expected)
 
 
 def test_pixels_alone_need_no_native_reader(shared_videos: Path) -> None:
