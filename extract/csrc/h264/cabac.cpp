@@ -9,8 +9,7 @@ void initialise_contexts(std::array<ContextState, kNumContexts>& contexts, unsig
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     const ContextInit init = kContextInit[table][i];
     const int state = std::clamp(((init.m * qp) >> 4) + init.n, 1, 126);
-    const int mps = state > 63 ? 1 : 0;
-    contexts[i] = static_cast<ContextState>((mps != 0 ? state - 64 : 63 - state) << 1 | mps);
+    contexts[i] = static_cast<ContextState>(state > 63 ? (state - 64) << 1 : (63 - state) << 1 | 1);
   }
 }
 

@@ -1,8 +1,9 @@
 // The arithmetic decoding engine and its context variables (clauses 9.3.1 and 9.3.3.2).
 //
-// The engine keeps codIOffset at the top of a 64-bit window, one bit below the sign, and bits not yet needed under it,
-// so that renormalisation is a shift and memory is touched once in about 48 bits. Which of the two symbols came is turned
-// into a mask rather than a branch: it is unpredictable by design.
+// Decoding is one long chain of dependent operations, so the engine is laid out to keep that chain short. codIRange and
+// codIOffset lie at the top of 64-bit words, one bit below the sign, with bits not yet needed under codIOffset, so that
+// memory is touched once in about 48 bits. The four values of rangeTabLPS of a state sit in one word, from which the range
+// picks its own. Which of the two symbols came selects values rather than a branch: it is unpredictable by design.
 #pragma once
 
 #include <array>
@@ -14,14 +15,17 @@
 
 namespace videotx::h264 {
 
-// pStateIdx << 1 | valMPS.
+// pStateIdx << 1, and in the last bit the least probable symbol.
 using ContextState = std::uint8_t;
 
 namespace detail {
 
-// All that a decision needs of its state, in eight bytes.
-struct alignas(8) Transition {
-  std::uint8_t range_lps[4];
+inline constexpr int kRangeShift = 54;
+
+// All that a decision needs of its state.
+struct alignas(16) Transition {
+  // rangeTabLPS by qCodIRangeIdx, 16 bits each from the top, in place for a range.
+  std::uint64_t range_lps;
   ContextState next[2];  // after the most probable symbol, after the other one
 };
 
@@ -29,12 +33,14 @@ struct Transitions {
   std::array<Transition, 128> table{};
   constexpr Transitions() {
     for (unsigned s = 0; s < 64; ++s) {
-      for (unsigned mps = 0; mps < 2; ++mps) {
-        Transition& t = table[s << 1 | mps];
-        for (unsigned q = 0; q < 4; ++q) t.range_lps[q] = kRangeLps[s][q];
+      for (unsigned lps = 0; lps < 2; ++lps) {
+        Transition& t = table[s << 1 | lps];
+        for (unsigned q = 0; q < 4; ++q) {
+          t.range_lps |= std::uint64_t{kRangeLps[s][q]} << kRangeShift >> 16 * q;
+        }
         const unsigned up = s < 62 ? s + 1 : s;
-        const unsigned flipped = s == 0 ? 1 - mps : mps;
-        t.next[0] = static_cast<ContextState>(up << 1 | mps);
+        const unsigned flipped = s == 0 ? 1 - lps : lps;
+        t.next[0] = static_cast<ContextState>(up << 1 | lps);
         t.next[1] = static_cast<ContextState>(kNextStateLps[s] << 1U | flipped);
       }
     }
@@ -55,33 +61,32 @@ class CabacEngine {
     spare_ = 56 - 9;
   }
 
-  bool decode(ContextState& state) {
+  [[gnu::always_inline]] bool decode(ContextState& state) {
     const detail::Transition& transition = detail::kTransitions.table[state];
-    const std::uint32_t range_lps = transition.range_lps[range_ >> 6 & 3];
-    const std::uint32_t range_mps = range_ - range_lps;
-    const std::uint64_t scaled = std::uint64_t{range_mps} << kShift;
-    const std::uint64_t difference = value_ - scaled;
+    const std::uint64_t lps = transition.range_lps << (range_ >> (kShift + 2) & 48) & std::uint64_t{255} << kShift;
+    const std::uint64_t mps = range_ - lps;
+    const std::uint64_t difference = value_ - mps;
     // All ones for the most probable symbol: neither value uses the sign bit, so a borrow shows there.
-    const std::int64_t mps = static_cast<std::int64_t>(difference) >> 63;
-    value_ = difference + (scaled & static_cast<std::uint64_t>(mps));
-    range_ = range_lps + ((range_mps - range_lps) & static_cast<std::uint32_t>(mps));
-    const bool bin = ((state ^ ~mps) & 1) != 0;
-    state = transition.next[mps + 1];
+    const auto is_mps = static_cast<std::uint64_t>(static_cast<std::int64_t>(difference) >> 63);
+    value_ = difference + (mps & is_mps);
+    range_ = lps + ((mps - lps) & is_mps);
+    const bool bin = ((state ^ is_mps) & 1) != 0;
+    state = transition.next[is_mps + 1];
     renormalise();
     return bin;
   }
 
-  bool bypass() {
+  [[gnu::always_inline]] bool bypass() {
     consume(1);
-    const std::uint64_t scaled = std::uint64_t{range_} << kShift;
-    const std::uint64_t one = static_cast<std::uint64_t>(value_ >= scaled);
-    value_ -= scaled & (0 - one);
-    return one != 0;
+    const std::uint64_t difference = value_ - range_;
+    const auto is_zero = static_cast<std::uint64_t>(static_cast<std::int64_t>(difference) >> 63);
+    value_ = difference + (range_ & is_zero);
+    return is_zero == 0;
   }
 
   bool terminate() {
-    range_ -= 2;
-    if (value_ >= std::uint64_t{range_} << kShift) return true;
+    range_ -= std::uint64_t{2} << kShift;
+    if (value_ >= range_) return true;
     renormalise();
     return false;
   }
@@ -91,12 +96,12 @@ class CabacEngine {
   [[nodiscard]] std::size_t position() const { return next_ * 8 - static_cast<std::size_t>(spare_); }
 
  private:
-  static constexpr int kShift = 54;
+  static constexpr int kShift = detail::kRangeShift;
 
   [[nodiscard]] std::uint64_t load() const { return next_ <= limit_ ? load_big_endian64(data_ + next_) : 0; }
   void renormalise() {
     // The range is never zero, which spares the check of std::countl_zero.
-    const int shift = 8 - (__builtin_clz(range_) ^ 31);
+    const int shift = __builtin_clzll(range_) - 1;
     range_ <<= shift;
     consume(shift);
   }
@@ -112,7 +117,7 @@ class CabacEngine {
   }
 
   std::uint64_t value_ = 0;
-  std::uint32_t range_ = 510;
+  std::uint64_t range_ = std::uint64_t{510} << kShift;
   int spare_ = 0;
   const std::uint8_t* data_ = nullptr;
   std::size_t limit_ = 0;  // last offset at which eight bytes can be loaded

@@ -20,6 +20,7 @@ bool CabacSyntax::mb_skip_flag(const Macroblock& mb, bool b_slice) {
 // mb_type of I macroblocks past the first bin (Table 9-36); contexts are shared more in P and B slices.
 unsigned CabacSyntax::intra_type(std::size_t first, bool in_intra_slice) {
   if (engine_.terminate()) return kTypeIntraPcm;
+  Run bin(*this);
   const std::size_t extra = in_intra_slice ? 1 : 0;
   unsigned type = 1;
   if (bin(first)) type += 12;
@@ -35,14 +36,24 @@ MacroblockType CabacSyntax::mb_type(const Macroblock& mb, SliceType type) {
     if (!bin(3 + increment)) return {true, kTypeIntraNxN};
     return {true, intra_type(6, true)};
   }
-  if (type == SliceType::kP) {
-    if (!bin(14)) {
-      if (!bin(15)) return {false, bin(16) ? 3U : 0U};
-      return {false, bin(17) ? 1U : 2U};
-    }
-    if (!bin(17)) return {true, kTypeIntraNxN};
-    return {true, intra_type(18, false)};
-  }
+  const MacroblockType inter = type == SliceType::kP ? type_p() : type_b(mb);
+  if (!inter.intra) return inter;
+  const std::size_t prefix = type == SliceType::kP ? 17 : 32;
+  if (!bin(prefix)) return {true, kTypeIntraNxN};
+  return {true, intra_type(prefix + 1, false)};
+}
+
+// mb_type of P macroblocks (Table 9-37), or that it is an intra one.
+MacroblockType CabacSyntax::type_p() {
+  Run bin(*this);
+  if (bin(14)) return {true, 0};
+  if (!bin(15)) return {false, bin(16) ? 3U : 0U};
+  return {false, bin(17) ? 1U : 2U};
+}
+
+// The same of B macroblocks.
+MacroblockType CabacSyntax::type_b(const Macroblock& mb) {
+  Run bin(*this);
   const std::size_t increment = (mb.left->direct ? 0U : 1U) + (mb.top->direct ? 0U : 1U);
   if (!bin(27 + increment)) return {false, 0};
   if (!bin(27 + 3)) return {false, 1U + (bin(27 + 5) ? 1U : 0U)};
@@ -51,10 +62,7 @@ MacroblockType CabacSyntax::mb_type(const Macroblock& mb, SliceType type) {
   code |= bin(27 + 5) ? 2U : 0U;
   code |= bin(27 + 5) ? 1U : 0U;
   if (code < 8) return {false, code + 3};
-  if (code == 13) {
-    if (!bin(32)) return {true, kTypeIntraNxN};
-    return {true, intra_type(33, false)};
-  }
+  if (code == 13) return {true, 0};
   if (code == 14) return {false, 11};
   if (code == 15) return {false, 22};
   code = code << 1 | (bin(27 + 5) ? 1U : 0U);
@@ -62,6 +70,7 @@ MacroblockType CabacSyntax::mb_type(const Macroblock& mb, SliceType type) {
 }
 
 unsigned CabacSyntax::sub_mb_type(bool b_slice) {
+  Run bin(*this);
   if (!b_slice) {
     if (bin(21)) return 0;
     if (!bin(22)) return 1;
@@ -84,6 +93,7 @@ bool CabacSyntax::transform_size_8x8_flag(const Macroblock& mb) {
 }
 
 void CabacSyntax::intra_nxn_pred_mode() {
+  Run bin(*this);
   if (bin(68)) return;
   for (int i = 0; i < 3; ++i) bin(69);
 }
@@ -98,7 +108,7 @@ unsigned CabacSyntax::coded_block_pattern(const Macroblock& mb, bool chroma) {
   Run bin(*this);
   const unsigned left = mb.left->cbp_luma;
   const unsigned top = mb.top->cbp_luma;
-  const auto luma_bin = [&bin](unsigned a, unsigned b) { return bin(73U + (1 - a) + 2 * (1 - b)) ? 1U : 0U; };
+  const auto luma_bin = [&bin](unsigned a, unsigned b) __attribute__((always_inline)) { return bin(73U + (1 - a) + 2 * (1 - b)) ? 1U : 0U; };
   const unsigned b0 = luma_bin(left >> 1 & 1, top >> 2 & 1);
   const unsigned b1 = luma_bin(b0, top >> 3 & 1);
   const unsigned b2 = luma_bin(left >> 3 & 1, b0);
@@ -113,6 +123,7 @@ unsigned CabacSyntax::coded_block_pattern(const Macroblock& mb, bool chroma) {
 }
 
 int CabacSyntax::mb_qp_delta() {
+  Run bin(*this);
   unsigned k = 0;
   std::size_t context = previous_qp_delta_ ? 61 : 60;
   while (bin(context)) {
@@ -128,6 +139,7 @@ unsigned CabacSyntax::ref_idx(Macroblock& mb, std::size_t list, int block, unsig
   const auto at = static_cast<std::size_t>(4 + block % 2 + block / 2 * 3);
   const auto& positive = mb.ref_positive[list];
   std::size_t context = 54U + positive[at - 1] + 2U * positive[at - 3];
+  Run bin(*this);
   unsigned ref = 0;
   while (bin(context)) {
     context = ref == 0 ? 58 : 59;
@@ -136,7 +148,7 @@ unsigned CabacSyntax::ref_idx(Macroblock& mb, std::size_t list, int block, unsig
   return ref;
 }
 
-int CabacSyntax::mvd_component(Run& bin, std::size_t base, unsigned sum) {
+inline int CabacSyntax::mvd_component(Run& bin, std::size_t base, unsigned sum) {
   if (!bin(base + (sum < 3 ? 0U : sum > 32 ? 2U : 1U))) return 0;
   int magnitude = 1;
   std::size_t context = base + 3;
@@ -165,9 +177,7 @@ MotionVector CabacSyntax::mvd(Macroblock& mb, std::size_t list, int column, int 
   // Sums beyond 32 all mean the same, so the magnitudes may be capped, even where MBAFF halves or doubles them.
   const std::array<std::uint8_t, 2> magnitudes = {static_cast<std::uint8_t>(std::min(std::abs(x), 127)),
                                                   static_cast<std::uint8_t>(std::min(std::abs(y), 127))};
-  for (int r = row; r < row + height; ++r) {
-    for (int c = column; c < column + width; ++c) cache[cell(c, r)] = magnitudes;
-  }
+  fill_cells(cache, column, row, width, height, magnitudes);
   return {static_cast<std::int16_t>(x), static_cast<std::int16_t>(y)};
 }
 
@@ -178,18 +188,28 @@ void CabacSyntax::skip_pcm(std::size_t num_bits) {
   engine_ = CabacEngine(bits_.data(), bits_.num_bytes(), last);
 }
 
-bool CabacSyntax::coded_block_flag(const Macroblock&, unsigned category, bool left, bool top) {
-  return bin(kCodedBlockFlagBase[category] + (left ? 1U : 0U) + (top ? 2U : 0U));
-}
-
 namespace {
 enum BlockKind { kPlainBlock, kChromaDcBlock, kBlock8x8 };
 }  // namespace
 
+// A level of at least two, by prefix and suffix (clause 9.3.2.3).
+inline std::int32_t CabacSyntax::greater_level(CabacEngine& engine, ContextState& context) {
+  std::int32_t magnitude = 2;
+  while (magnitude < 15 && engine.decode(context)) ++magnitude;
+  if (magnitude < 15) return magnitude;
+  unsigned exponent = 0;
+  while (engine.bypass()) {
+    if (++exponent > 24) throw DamagedData("coefficient level out of range");
+  }
+  std::int32_t suffix = 1;
+  while (exponent-- != 0) suffix = suffix * 2 + (engine.bypass() ? 1 : 0);
+  return magnitude + suffix - 1;
+}
+
 // significant_coeff_flag, last_significant_coeff_flag, coeff_abs_level_minus1, coeff_sign_flag (clause 7.3.5.3.3).
 template <int Kind>
-void CabacSyntax::significance_and_levels(unsigned category, unsigned num_coefficients, Levels& levels) {
-  CabacEngine engine = engine_;  // kept in registers
+inline void CabacSyntax::significance_and_levels(CabacEngine& engine, unsigned category, unsigned num_coefficients,
+                                                 Levels& levels) {
   ContextState* significant = contexts_.data() + kSignificantBase[field_][category];
   ContextState* last = contexts_.data() + kLastBase[field_][category];
   std::size_t count = 0;
@@ -209,32 +229,38 @@ void CabacSyntax::significance_and_levels(unsigned category, unsigned num_coeffi
   if (i + 1 == num_coefficients) levels.position[count++] = static_cast<std::uint8_t>(i);
   levels.count = count;
 
+  // ctxIdxInc of the first bin counts the levels of one, until a greater one came; of the others, those greater.
+  constexpr std::uint8_t kAfterOne[5] = {0, 2, 3, 4, 4};
+  constexpr unsigned kLastGreater = 5 + (Kind == kChromaDcBlock ? 3 : 4);
   ContextState* level = contexts_.data() + kLevelBase[category];
-  constexpr unsigned kMaxGreater = Kind == kChromaDcBlock ? 3 : 4;
-  unsigned ones = 0;
-  unsigned greater = 0;
+  unsigned first = 1;
+  unsigned greater = 5;
   for (std::size_t k = count; k-- != 0;) {
     std::int32_t magnitude = 1;
-    if (!engine.decode(level[greater != 0 ? 0 : std::min(4U, 1 + ones)])) {
-      ++ones;
+    if (!engine.decode(level[first])) {
+      first = kAfterOne[first];
     } else {
-      ContextState& more = level[5 + std::min(kMaxGreater, greater)];
-      magnitude = 2;
-      while (magnitude < 15 && engine.decode(more)) ++magnitude;
-      if (magnitude >= 15) {
-        unsigned exponent = 0;
-        while (engine.bypass()) {
-          if (++exponent > 24) throw DamagedData("coefficient level out of range");
-        }
-        std::int32_t suffix = 1;
-        while (exponent-- != 0) suffix = suffix * 2 + (engine.bypass() ? 1 : 0);
-        magnitude += suffix - 1;
-      }
-      ++greater;
+      magnitude = greater_level(engine, level[greater]);
+      first = 0;
+      greater = std::min(greater + 1, kLastGreater);
     }
-    levels.level[k] = engine.bypass() ? -magnitude : magnitude;
+    const std::int32_t sign = engine.bypass() ? -1 : 0;
+    levels.level[k] = (magnitude ^ sign) - sign;
   }
+}
+
+// coded_block_flag and, where it is set, the levels.
+template <int Kind>
+inline bool CabacSyntax::block(unsigned category, unsigned num_coefficients, bool left, bool top, Levels& levels) {
+  CabacEngine engine = engine_;  // kept in registers
+  const bool coded = engine.decode(contexts_[kCodedBlockFlagBase[category] + (left ? 1U : 0U) + (top ? 2U : 0U)]);
+  if (coded) significance_and_levels<Kind>(engine, category, num_coefficients, levels);
   engine_ = engine;
+  return coded;
+}
+
+bool CabacSyntax::other_block(unsigned category, unsigned num_coefficients, bool left, bool top, Levels& levels) {
+  return block<kPlainBlock>(category, num_coefficients, left, top, levels);
 }
 
 void CabacSyntax::block4x4(Macroblock& mb, BlockPlace place, BlockCategory category, Levels& levels) {
@@ -250,8 +276,10 @@ void CabacSyntax::block4x4(Macroblock& mb, BlockPlace place, BlockCategory categ
     left = !mb.left_available || (mb.left->dc_coded >> place.plane & 1) != 0;
     top = !mb.top_available || (mb.top->dc_coded >> place.plane & 1) != 0;
   }
-  const bool coded = coded_block_flag(mb, cat, left, top);
-  if (coded) significance_and_levels<kPlainBlock>(cat, category == kLumaAc || chroma ? 15 : 16, levels);
+  // The categories of most blocks are written out, so that their contexts have fixed places.
+  const bool coded = cat == kLuma4x4    ? block<kPlainBlock>(kLuma4x4, 16, left, top, levels)
+                     : cat == kChromaAc ? block<kPlainBlock>(kChromaAc, 15, left, top, levels)
+                                        : other_block(cat, category == kLumaAc ? 15 : 16, left, top, levels);
   if (dc) {
     if (coded) mb.dc_coded |= static_cast<std::uint8_t>(1U << place.plane);
   } else {
@@ -263,17 +291,19 @@ void CabacSyntax::block8x8(Macroblock& mb, BlockPlace place, bool chroma444, Lev
   levels.count = 0;
   auto& counts = mb.num_coefficients[place.plane];
   const unsigned category = category_of_plane(kLuma8x8, place.plane);
-  bool coded = true;
-  if (chroma444) {
+  if (!chroma444) {
+    CabacEngine engine = engine_;
+    significance_and_levels<kBlock8x8>(engine, kLuma8x8, 64, levels);
+    engine_ = engine;
+  } else {
     // A neighbouring macroblock counts only where it uses the 8x8 transform too.
     const auto other_transform = [](const Neighbour& n) { return !n.transform_8x8 && !n.pcm; };
     const bool left_outside = place.column == 0 && mb.left_available && other_transform(*mb.left);
     const bool top_outside = place.row == 0 && mb.top_available && other_transform(*mb.top);
     const bool left = !left_outside && counts[cell(place.column - 1, place.row)] != 0;
     const bool top = !top_outside && counts[cell(place.column, place.row - 1)] != 0;
-    coded = coded_block_flag(mb, category, left, top);
+    block<kBlock8x8>(category, 64, left, top, levels);
   }
-  if (coded) significance_and_levels<kBlock8x8>(category, 64, levels);
   const auto count = static_cast<std::uint8_t>(std::min<std::size_t>(levels.count, 16));
   for (int i = 0; i < 4; ++i) counts[cell(place.column + i % 2, place.row + i / 2)] = count;
 }
@@ -282,8 +312,7 @@ void CabacSyntax::chroma_dc(Macroblock& mb, std::size_t plane, unsigned num_coef
   levels.count = 0;
   const bool left = mb.left_available ? (mb.left->dc_coded >> plane & 1) != 0 : mb.intra;
   const bool top = mb.top_available ? (mb.top->dc_coded >> plane & 1) != 0 : mb.intra;
-  if (!coded_block_flag(mb, kChromaDc, left, top)) return;
-  significance_and_levels<kChromaDcBlock>(kChromaDc, num_coefficients, levels);
+  if (!block<kChromaDcBlock>(kChromaDc, num_coefficients, left, top, levels)) return;
   mb.dc_coded |= static_cast<std::uint8_t>(1U << plane);
 }
 

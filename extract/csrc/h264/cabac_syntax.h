@@ -50,7 +50,7 @@ class CabacSyntax {
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
     ~Run() { syntax_.engine_ = engine_; }
-    bool operator()(std::size_t context) { return engine_.decode(syntax_.contexts_[context]); }
+    [[gnu::always_inline]] bool operator()(std::size_t context) { return engine_.decode(syntax_.contexts_[context]); }
     bool bypass() { return engine_.bypass(); }
 
    private:
@@ -60,10 +60,15 @@ class CabacSyntax {
 
   bool bin(std::size_t context) { return engine_.decode(contexts_[context]); }
   unsigned intra_type(std::size_t first, bool in_intra_slice);
-  static int mvd_component(Run& bin, std::size_t base, unsigned sum);
-  bool coded_block_flag(const Macroblock& mb, unsigned category, bool left, bool top);
+  [[gnu::always_inline]] static int mvd_component(Run& bin, std::size_t base, unsigned sum);
+  MacroblockType type_p();
+  MacroblockType type_b(const Macroblock& mb);
   template <int Kind>
-  void significance_and_levels(unsigned category, unsigned num_coefficients, Levels& levels);
+  [[gnu::always_inline]] void significance_and_levels(CabacEngine& engine, unsigned category, unsigned num_coefficients, Levels& levels);
+  [[gnu::always_inline]] static std::int32_t greater_level(CabacEngine& engine, ContextState& context);
+  template <int Kind>
+  [[gnu::always_inline]] bool block(unsigned category, unsigned num_coefficients, bool left, bool top, Levels& levels);
+  bool other_block(unsigned category, unsigned num_coefficients, bool left, bool top, Levels& levels);
 
   CabacEngine engine_;
   std::array<ContextState, kNumContexts> contexts_;

@@ -1,8 +1,10 @@
 // The macroblock being read, what it sees of its neighbours, and what the slice around it provides.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "h264/level_scale.h"
@@ -19,6 +21,21 @@ constexpr std::size_t cell(int column, int row) { return static_cast<std::size_t
 inline constexpr std::int8_t kUnused = -1;        // the list is not used, or the block is intra
 inline constexpr std::int8_t kUnavailable = -2;   // outside the slice or not yet decoded
 inline constexpr std::uint8_t kNoCount = 64;      // number of coefficients of a block that is not available
+
+// Sets `width` x `height` cells from (column, row). Each width is a store of its own rather than a loop.
+template <class T>
+void fill_cells(std::array<T, kCacheSize>& cache, int column, int row, int width, int height, T value) {
+  const auto fill_rows = [&]<std::size_t kWidth>(std::integral_constant<std::size_t, kWidth>) {
+    for (int y = 0; y < height; ++y) std::fill_n(cache.begin() + cell(column, row + y), kWidth, value);
+  };
+  if (width == 4) {
+    fill_rows(std::integral_constant<std::size_t, 4>{});
+  } else if (width == 2) {
+    fill_rows(std::integral_constant<std::size_t, 2>{});
+  } else {
+    fill_rows(std::integral_constant<std::size_t, 1>{});
+  }
+}
 
 enum Edge : std::size_t { kBottom = 0, kRight = 1 };
 

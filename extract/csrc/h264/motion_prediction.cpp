@@ -63,7 +63,7 @@ void load_motion_neighbours(const Slice& slice, Macroblock& mb, std::size_t num_
 void load_difference_neighbours(Macroblock& mb, std::size_t num_lists) {
   for (std::size_t list = 0; list < num_lists; ++list) {
     auto& mvd = mb.mvd[list];
-    mvd.fill({});
+    std::memset(mvd.data(), 0, sizeof mvd);
     for (int i = 0; i < 4; ++i) {
       const auto k = static_cast<std::size_t>(i);
       mvd[cell(i, -1)] = mb.top->mvd[list][kBottom][k];
@@ -75,18 +75,6 @@ void load_difference_neighbours(Macroblock& mb, std::size_t num_lists) {
     positive[2] = mb.top->ref_positive[list][kBottom] >> 1;
     positive[3] = mb.left->ref_positive[list][kRight] & 1;
     positive[6] = mb.left->ref_positive[list][kRight] >> 1;
-  }
-}
-
-void fill_ref(Macroblock& mb, std::size_t list, int column, int row, int width, int height, std::int8_t ref) {
-  for (int y = row; y < row + height; ++y) {
-    for (int x = column; x < column + width; ++x) mb.ref[list][cell(x, y)] = ref;
-  }
-}
-
-void fill_mv(Macroblock& mb, std::size_t list, int column, int row, int width, int height, MotionVector mv) {
-  for (int y = row; y < row + height; ++y) {
-    for (int x = column; x < column + width; ++x) mb.mv[list][cell(x, y)] = mv;
   }
 }
 

@@ -11,8 +11,12 @@ void load_motion_neighbours(const Slice& slice, Macroblock& mb, std::size_t num_
 void load_difference_neighbours(Macroblock& mb, std::size_t num_lists);
 
 // Sets `width` x `height` cells (4x4 blocks) of a list, from (column, row).
-void fill_ref(Macroblock& mb, std::size_t list, int column, int row, int width, int height, std::int8_t ref);
-void fill_mv(Macroblock& mb, std::size_t list, int column, int row, int width, int height, MotionVector mv);
+inline void fill_ref(Macroblock& mb, std::size_t list, int column, int row, int width, int height, std::int8_t ref) {
+  fill_cells(mb.ref[list], column, row, width, height, ref);
+}
+inline void fill_mv(Macroblock& mb, std::size_t list, int column, int row, int width, int height, MotionVector mv) {
+  fill_cells(mb.mv[list], column, row, width, height, mv);
+}
 
 // mvpLX of a partition of `width` blocks at (column, row) with reference index `ref`, by median.
 MotionVector predict_median(const Macroblock& mb, std::size_t list, int column, int row, int width, int ref);

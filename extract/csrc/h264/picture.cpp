@@ -50,11 +50,12 @@ void Picture::export_motion() {
   const auto rows = static_cast<std::size_t>(coded.macroblock_rows);
   const std::size_t cells = columns * rows * 16;
   static_assert(sizeof(MotionVector) == 4);
-  coded.mv.resize(cells * 4);
-  coded.ref.assign(cells * 2, -1);
-  for (std::size_t list = 0; list < 2; ++list) {
-    std::memcpy(coded.mv.data() + list * cells * 2, mv[list].data(), cells * sizeof(MotionVector));
+  coded.mv.reserve(cells * 4);
+  for (const auto& vectors : mv) {
+    const auto* numbers = &vectors.data()->x;
+    coded.mv.insert(coded.mv.end(), numbers, numbers + 2 * cells);
   }
+  coded.ref.assign(cells * 2, -1);
   std::vector<std::array<std::array<std::int8_t, kMaxReferences>, 2>> positions(slices.size());
   for (std::size_t s = 0; s < slices.size(); ++s) {
     for (std::size_t list = 0; list < 2; ++list) {
