@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 import numpy as np
@@ -14,6 +15,14 @@ from videotx.extract.colour import jpeg_from_rgb, rgb_from_samples
 ResidualKind = Literal["coded", "difference"]
 
 _STORED_ZERO: Final = 128.0
+
+
+@cache
+def _to_jpeg(colour_matrix: str, full_range: bool, bit_depth: int) -> list[float]:
+    """From samples to half of what JPEG stores, row by row."""
+    matrix = jpeg_from_rgb() @ rgb_from_samples(colour_matrix, full_range, bit_depth) / 2
+    # What is zero but for the rounding of floats is zero: planes that do not mix are converted one by one.
+    return [0.0 if abs(entry) < 1e-12 else entry for entry in matrix.ravel().tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +61,8 @@ class Residual:
         """
         rows, columns = self._size(width, height)
         out: npt.NDArray[np.uint8] = np.empty((3, rows, columns), np.uint8)
-        matrix = jpeg_from_rgb() @ rgb_from_samples(self.colour_matrix, self.full_range, self.bit_depth) / 2
-        coefficients = matrix.ravel().tolist()
-        _native.residual_to_planes(self.y, self.cb, self.cr, matrix=coefficients, offset=_STORED_ZERO, out=out)
+        matrix = _to_jpeg(self.colour_matrix, self.full_range, self.bit_depth)
+        _native.residual_to_planes(self.y, self.cb, self.cr, matrix=matrix, offset=_STORED_ZERO, out=out)
         return out[0], out[1], out[2]
 
     def _size(self, width: int | None, height: int | None) -> tuple[int, int]:

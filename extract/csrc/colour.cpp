@@ -4,7 +4,10 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <type_traits>
 #include <vector>
+
+#include "residual_tiles.h"
 
 namespace videotx {
 namespace {
@@ -222,9 +225,15 @@ void convert(const std::array<SignedPlane, 3>& planes, int width, int height, co
     const bool fits = plane.stride >= columns && plane.samples.size() == (rows - 1) * plane.stride + columns;
     if (!fits) throw std::invalid_argument("a plane's samples do not fit its size");
   }
+  std::fill(out.begin(), out.end(), rounded<T>(offset));
+  if constexpr (std::is_same_v<T, std::uint8_t>) {
+    if (layout == Layout::kPlanar && fit_tiles(planes, width, height)) {
+      convert_tiles(planes, m, offset, out);
+      return;
+    }
+  }
   std::array<ScaledPlane, 3> scaled = {ScaledPlane(planes[0], width, height), ScaledPlane(planes[1], width, height),
                                        ScaledPlane(planes[2], width, height)};
-  std::fill(out.begin(), out.end(), rounded<T>(offset));
   for (int y = 0; y < height; ++y) {
     convert_row({&scaled[0].row(y), &scaled[1].row(y), &scaled[2].row(y)}, static_cast<std::size_t>(y), m, offset, layout,
                 out);

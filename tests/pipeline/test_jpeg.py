@@ -15,7 +15,7 @@ Planes = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.uint
 
 
 def sparse_planes(height: int, width: int, seed: int, share: float) -> Planes:
-    """Grey with patches of noise, of extremes and of single samples, over ``share`` of its 8x8 blocks."""
+    """Grey with patches of noise, extremes, single samples and waves, over ``share`` of its 8x8 blocks."""
     rng = np.random.default_rng(seed)
     planes = np.full((3, height, width), 128, np.uint8)
     for plane in planes:
@@ -24,15 +24,19 @@ def sparse_planes(height: int, width: int, seed: int, share: float) -> Planes:
                 if rng.random() >= share:
                     continue
                 patch = plane[top : top + 8, left : left + 8]
-                match rng.integers(4):
+                match rng.integers(5):
                     case 0:
                         patch[:] = rng.integers(0, 256, patch.shape)
                     case 1:
                         patch[:] = rng.choice([0, 255], patch.shape)
                     case 2:
                         patch[-1, -1] = rng.integers(0, 256)
-                    case _:
+                    case 3:
                         patch[:] = rng.integers(0, 256)
+                    case _:  # few coefficients, far apart
+                        y, x = np.indices(patch.shape)
+                        waves = [np.cos((2 * axis + 1) * rng.integers(8) * np.pi / 16) for axis in (y, x)]
+                        patch[:] = 128 + rng.integers(-120, 121) * waves[0] * waves[1]
     return planes[0], planes[1], planes[2]
 
 
