@@ -179,12 +179,12 @@ def subtract_prediction(
 
 # colour: samples to another colour representation, residual planes to another size too
 
-def change_matrix(
-    y: npt.NDArray[np.uint8],  # in place: full-range 4:2:0 planes
-    cb: npt.NDArray[np.uint8],
-    cr: npt.NDArray[np.uint8],
+def picture_to_jpeg(
+    planes: Sequence[npt.NDArray[np.uint8]],  # Y, Cb, Cr of 4:2:0; rows may lie apart
+    out: Sequence[npt.NDArray[np.uint8]],  # of the same shapes
     *,
-    matrix: Sequence[float],  # 3x3, row by row, from (Y, Cb, Cr) to (Y, Cb, Cr)
+    matrix: Sequence[float],  # 3x3, row by row, from (Y - black, Cb - 128, Cr - 128) to (Y, Cb - 128, Cr - 128)
+    black: float,
 ) -> None: ...
 def residual_to_rgb(
     y: npt.NDArray[np.int16],

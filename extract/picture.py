@@ -46,36 +46,42 @@ class PictureConverter:
             interpolation=_ACCURATE,
             threads=1,
         )
-        return _plane(converted, 0, width, height, 3).reshape(height, width, 3)
+        return _plane(converted, 0, height, 3 * width).copy().reshape(height, width, 3)
 
     def to_jpeg_planes(self, frame: av.VideoFrame, width: int, height: int) -> tuple[npt.NDArray[np.uint8], ...]:
         """Planes Y, Cb, Cr of full-range BT.601 4:2:0."""
-        native = swscale_matrix_of(frame.colorspace)
-        converted = self._planes.reformat(
-            frame,
-            width,
-            height,
-            "yuv420p",
-            src_colorspace=native,
-            dst_colorspace=native,
-            src_color_range=_range(frame),
-            dst_color_range=ColorRange.JPEG,
-            threads=1,
-        )
-        chroma = ((width + 1) // 2, (height + 1) // 2)
-        y = _plane(converted, 0, width, height, 1)
-        cb, cr = (_plane(converted, index, *chroma, 1) for index in (1, 2))
         matrix = colour_matrix_of(frame.colorspace, frame.format.name)
-        if matrix not in ("bt601", "rgb"):
-            # swscale would change the matrix by way of RGB, at five times the cost.
-            _native.change_matrix(y, cb, cr, matrix=_to_jpeg(matrix))
-        return y, cb, cr
+        full_range = is_full_range(frame.color_range, frame.format.name)
+        if (frame.width, frame.height) != (width, height) or frame.format.name not in _NATIVE_420:
+            native = swscale_matrix_of(frame.colorspace)
+            frame = self._planes.reformat(
+                frame,
+                width,
+                height,
+                "yuv420p",
+                src_colorspace=native,
+                dst_colorspace=native,
+                src_color_range=_range(frame),
+                dst_color_range=ColorRange.JPEG,
+                threads=1,
+            )
+            matrix, full_range = ("bt601" if matrix == "rgb" else matrix), True
+        sizes = ((height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2)
+        planes = [_plane(frame, index, rows, columns) for index, (rows, columns) in enumerate(sizes)]
+        out = tuple(np.empty(size, np.uint8) for size in sizes)
+        # swscale would change the matrix by way of RGB, at five times the cost.
+        _native.picture_to_jpeg(planes, out, matrix=_to_jpeg(matrix, full_range), black=0 if full_range else 16)
+        return out
+
+
+# Formats whose samples are those of JPEG, but for range and matrix.
+_NATIVE_420: Final = frozenset({"yuv420p", "yuvj420p"})
 
 
 @cache
-def _to_jpeg(matrix: str) -> list[float]:
-    """From full-range samples of a matrix to those of JPEG."""
-    to_jpeg: list[float] = (jpeg_from_rgb() @ rgb_from_samples(matrix, True)).ravel().tolist()
+def _to_jpeg(matrix: str, full_range: bool) -> list[float]:
+    """From samples of a matrix and a range to those of JPEG, row by row."""
+    to_jpeg: list[float] = (jpeg_from_rgb() @ rgb_from_samples(matrix, full_range)).ravel().tolist()
     return to_jpeg
 
 
@@ -107,7 +113,8 @@ def _range(frame: av.VideoFrame) -> ColorRange:
     return ColorRange.JPEG if is_full_range(frame.color_range, frame.format.name) else ColorRange.MPEG
 
 
-def _plane(frame: av.VideoFrame, index: int, width: int, height: int, channels: int) -> npt.NDArray[np.uint8]:
+def _plane(frame: av.VideoFrame, index: int, num_rows: int, row_bytes: int) -> npt.NDArray[np.uint8]:
+    """A view of the frame's own memory, without the padding at the end of its rows."""
     plane = frame.planes[index]
     padded = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
-    return padded[:height, : width * channels].copy()
+    return padded[:num_rows, :row_bytes]

@@ -1,5 +1,4 @@
 #include <nanobind/ndarray.h>
-#include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -9,7 +8,6 @@
 #include <tuple>
 
 #include "bindings.h"
-#include "colour.h"
 #include "compensate.h"
 
 namespace nb = nanobind;
@@ -64,39 +62,6 @@ void bind_subtract(const PicturePlanes& current, const std::vector<std::tuple<in
                       {{y.data(), y.size()}, {cb.data(), cb.size()}, {cr.data(), cr.size()}});
 }
 
-// A residual plane may be the cropped part of a larger one: rows apart, samples of a row side by side.
-using ResidualPlane = nb::ndarray<const std::int16_t, nb::ndim<2>, nb::device::cpu>;
-
-SignedPlane signed_plane_of(const ResidualPlane& array) {
-  const std::size_t rows = array.shape(0), columns = array.shape(1);
-  if (rows == 0 || columns == 0) return {};
-  if ((columns > 1 && array.stride(1) != 1) || (rows > 1 && array.stride(0) < static_cast<std::int64_t>(columns))) {
-    throw std::invalid_argument("expected planes whose rows are contiguous and in order");
-  }
-  const std::size_t stride = rows > 1 ? static_cast<std::size_t>(array.stride(0)) : columns;
-  return {{array.data(), (rows - 1) * stride + columns}, static_cast<int>(columns), static_cast<int>(rows), stride};
-}
-
-void bind_rgb(ResidualPlane y, ResidualPlane cb, ResidualPlane cr, std::array<float, 9> matrix,
-              nb::ndarray<std::int16_t, nb::shape<-1, -1, 3>, nb::c_contig, nb::device::cpu> out) {
-  convert_residual({signed_plane_of(y), signed_plane_of(cb), signed_plane_of(cr)}, static_cast<int>(out.shape(1)),
-                   static_cast<int>(out.shape(0)), matrix, 0.0F, Layout::kInterleaved, {out.data(), out.size()});
-}
-
-void bind_planes(ResidualPlane y, ResidualPlane cb, ResidualPlane cr, std::array<float, 9> matrix, float offset,
-                 nb::ndarray<std::uint8_t, nb::shape<3, -1, -1>, nb::c_contig, nb::device::cpu> out) {
-  convert_residual({signed_plane_of(y), signed_plane_of(cb), signed_plane_of(cr)}, static_cast<int>(out.shape(2)),
-                   static_cast<int>(out.shape(1)), matrix, offset, Layout::kPlanar, {out.data(), out.size()});
-}
-
-using BytePlane = nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-void bind_change_matrix(BytePlane y, BytePlane cb, BytePlane cr, std::array<float, 9> matrix) {
-  change_matrix({{y.data(), y.size()}, {cb.data(), cb.size()}, {cr.data(), cr.size()},
-                 static_cast<int>(y.shape(1)), static_cast<int>(y.shape(0))},
-                matrix);
-}
-
 }  // namespace
 
 void bind_compensate(nb::module_& m) {
@@ -104,12 +69,6 @@ void bind_compensate(nb::module_& m) {
   m.def("subtract_prediction", &bind_subtract, "current"_a, "references"_a, "mv"_a.noconvert(), "ref"_a.noconvert(),
         "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(), "block"_a, "interpolation"_a,
         "rounding"_a, "chroma_shift_x"_a, "chroma_shift_y"_a, "bit_depth"_a);
-  m.def("change_matrix", &bind_change_matrix, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),
-        "matrix"_a);
-  m.def("residual_to_rgb", &bind_rgb, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),
-        "matrix"_a, "out"_a.noconvert());
-  m.def("residual_to_planes", &bind_planes, "y"_a.noconvert(), "cb"_a.noconvert(), "cr"_a.noconvert(), nb::kw_only(),
-        "matrix"_a, "offset"_a, "out"_a.noconvert());
 }
 
 }  // namespace videotx

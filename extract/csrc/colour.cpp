@@ -240,45 +240,7 @@ void convert(const std::array<SignedPlane, 3>& planes, int width, int height, co
   }
 }
 
-constexpr int kFixedBits = 14;
-constexpr int kFixedHalf = 1 << (kFixedBits - 1);
-
-int fixed(float value) { return static_cast<int>(std::lrintf(value * (1 << kFixedBits))); }
-
-std::uint8_t clamped(int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
-
 }  // namespace
-
-void change_matrix(const Planes420& planes, const Matrix3& matrix) {
-  const auto width = static_cast<std::size_t>(planes.width);
-  const auto height = static_cast<std::size_t>(planes.height);
-  const std::size_t chroma_width = (width + 1) / 2;
-  const std::size_t chroma_size = chroma_width * ((height + 1) / 2);
-  if (planes.y.size() != width * height || planes.cb.size() != chroma_size || planes.cr.size() != chroma_size) {
-    throw std::invalid_argument("planes do not fit a 4:2:0 picture of this size");
-  }
-  const int y_cb = fixed(matrix[1]);
-  const int y_cr = fixed(matrix[2]);
-  const int cb_cb = fixed(matrix[4]);
-  const int cb_cr = fixed(matrix[5]);
-  const int cr_cb = fixed(matrix[7]);
-  const int cr_cr = fixed(matrix[8]);
-  std::vector<int> shift(chroma_width);
-  for (std::size_t row = 0; row < height; ++row) {
-    if (row % 2 == 0) {
-      const std::size_t first = row / 2 * chroma_width;
-      for (std::size_t x = 0; x < chroma_width; ++x) {
-        const int cb = planes.cb[first + x] - 128;
-        const int cr = planes.cr[first + x] - 128;
-        shift[x] = (y_cb * cb + y_cr * cr + kFixedHalf) >> kFixedBits;
-        planes.cb[first + x] = clamped(128 + ((cb_cb * cb + cb_cr * cr + kFixedHalf) >> kFixedBits));
-        planes.cr[first + x] = clamped(128 + ((cr_cb * cb + cr_cr * cr + kFixedHalf) >> kFixedBits));
-      }
-    }
-    const auto line = planes.y.subspan(row * width, width);
-    for (std::size_t x = 0; x < width; ++x) line[x] = clamped(line[x] + shift[x / 2]);
-  }
-}
 
 void convert_residual(const std::array<SignedPlane, 3>& planes, int width, int height, const Matrix3& matrix, float offset,
                       Layout layout, std::span<std::int16_t> out) {

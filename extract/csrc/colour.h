@@ -17,16 +17,6 @@ struct SignedPlane {
   std::size_t stride = 0;  // samples from one row to the next
 };
 
-// Three 8-bit planes of a 4:2:0 picture, row by row without padding; chroma is ceil(width / 2) x ceil(height / 2).
-struct Planes420 {
-  std::span<std::uint8_t> y, cb, cr;
-  int width = 0;
-  int height = 0;
-};
-
-// Moves full-range planes from one YCbCr matrix to another, in place. Both matrices must keep greys (first column 1, 0, 0).
-void change_matrix(const Planes420& planes, const Matrix3& matrix);
-
 enum class Layout { kInterleaved, kPlanar };  // [height][width][3], or [3][height][width]
 
 // Scales three planes to `width` x `height` (triangle filter, as wide as the shrinking asks for), maps each triple of

@@ -8,6 +8,7 @@ NB_MODULE(_native, m) {
   videotx::bind_coded_picture(m);
   videotx::bind_raster(m);
   videotx::bind_compensate(m);
+  videotx::bind_colour(m);
   videotx::bind_mpeg4(m);
   videotx::bind_h264(m);
 }

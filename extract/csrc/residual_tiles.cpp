@@ -5,25 +5,17 @@
 #include <cstring>
 #include <vector>
 
-#define VIDEOTX_INLINE inline __attribute__((always_inline))
+#include "lanes.h"
 
 namespace videotx {
 namespace {
 
 // A tile is 8 rows of 8 pairs of samples; chroma has 4 rows of 8 samples there. Pairs are taken apart at the beginning and
 // put together at the end, so that all that lies between is eight lanes side by side.
-constexpr std::size_t kRows = 8, kPairs = 8, kColumns = 2 * kPairs;
+constexpr std::size_t kRows = 8, kPairs = kLanes, kColumns = 2 * kPairs;
 constexpr std::size_t kChromaRows = kRows / 2;
 
 static_assert(std::endian::native == std::endian::little, "the first sample of a pair is its lower half");
-
-// Lanes never cross a call that is not inlined, so how they would be passed does not matter.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
-using Lanes = std::int32_t __attribute__((vector_size(4 * kPairs)));
-using FloatLanes = float __attribute__((vector_size(4 * kPairs)));
-using ShortLanes = std::int16_t __attribute__((vector_size(2 * kPairs)));
 
 struct Tile {
   std::array<FloatLanes, kRows> even, odd;
@@ -113,13 +105,6 @@ VIDEOTX_INLINE void take_chroma(const Surroundings& around, Tile& tile) {
   }
 }
 
-// Truncation rounds what is positive to the nearest; what is not is cut off.
-VIDEOTX_INLINE Lanes rounded(FloatLanes value) {
-  Lanes whole = __builtin_convertvector(value + 0.5F, Lanes);
-  whole = whole > 0 ? whole : Lanes{};
-  return whole < 255 ? whole : Lanes{} + 255;
-}
-
 // One channel of a tile: the weighted sum of the planes that have something there.
 VIDEOTX_INLINE void put_channel(const std::array<const Tile*, 3>& planes, std::size_t num_planes,
                                 const std::array<float, 3>& weights, float offset, std::size_t rows, std::size_t columns,
@@ -130,7 +115,8 @@ VIDEOTX_INLINE void put_channel(const std::array<const Tile*, 3>& planes, std::s
       even += weights[plane] * planes[plane]->even[y];
       odd += weights[plane] * planes[plane]->odd[y];
     }
-    const ShortLanes pairs = __builtin_convertvector(rounded(even + offset) | rounded(odd + offset) << 8, ShortLanes);
+    const Lanes words = rounded_to_byte(even + offset) | rounded_to_byte(odd + offset) << 8;
+    const UnsignedShortLanes pairs = __builtin_convertvector(words, UnsignedShortLanes);
     if (columns == kColumns) {
       std::memcpy(out + y * stride, &pairs, sizeof pairs);
     } else {
