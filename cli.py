@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from videotx import __version__
+from videotx.pipeline.annotations.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,10 +55,20 @@ SOURCE_OPTIONS = _options(
     click.option(
         "--src",
         required=True,
-        type=click.Path(exists=True, path_type=Path),
-        help="Folder tree (class = parent folder) or annotation file.",
+        type=_FOLDER,
+        help="Folder of videos; without --annotations their class is the parent folder.",
     ),
-    click.option("--root", type=_FOLDER, help="Where the paths of an annotation file begin.  [default: its folder]"),
+    click.option(
+        "--annotations",
+        multiple=True,
+        type=click.Path(exists=True, path_type=Path),
+        help="Annotation file of a data set, or a folder of them; may be repeated.",
+    ),
+    click.option(
+        "--dataset",
+        type=click.Choice(list(FORMATS)),
+        help="Format of the annotations, see docs/datasets.md.  [default: told by the files]",
+    ),
     click.option(
         "--include", multiple=True, metavar="GLOB", help="Only paths that match; may be repeated.  [default: by suffix]"
     ),
@@ -352,18 +363,18 @@ def transcode(**options: Any) -> None:
     num_made = 0
     with executor(inline, options["workers"], options["scheduler"]) as chosen:
         preset = PRESETS[options["preset"]]
-        targets = _usage_errors(lambda: target_paths([file.path for file in source.files]))
+        targets = _usage_errors(lambda: target_paths(source.paths))
         _usage_errors(lambda: check_preset(options["out"], preset))
         settings = TranscodeSettings(preset.name, program, limits, options["file_timeout"])
         records = transcode_source(source.root, targets, options["out"], settings, chosen)
-        bar = tqdm(total=len(source.files), unit="video", disable=None)  # None: only on a terminal
+        bar = tqdm(total=len(targets), unit="video", disable=None)  # None: only on a terminal
         with bar:
             for record in records:
                 num_made += not record.error
                 bar.update()
                 if record.error:
                     bar.write(f"failed: {record.path}: {record.error}: {record.message}", file=sys.stderr)
-    click.echo(f"{options['out']}: {num_made} of {len(source.files)} videos")
+    click.echo(f"{options['out']}: {num_made} of {len(targets)} videos")
     if not num_made:
         raise SystemExit(1)
 
@@ -371,12 +382,12 @@ def transcode(**options: Any) -> None:
 def _source(options: dict[str, Any]) -> Any:
     from videotx.pipeline.sources import find_sources
 
-    src, root, include, exclude = (options.pop(name) for name in ("src", "root", "include", "exclude"))
-    source = _usage_errors(lambda: find_sources(src, root, include, exclude))
-    if source.ignored:
-        kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(source.ignored.items()))
-        _say(f"{sum(source.ignored.values())} files left out ({kinds})")
-    if not source.files:
+    src, annotations, dataset = (options.pop(name) for name in ("src", "annotations", "dataset"))
+    include, exclude = options.pop("include"), options.pop("exclude")
+    source = _usage_errors(lambda: find_sources(src, annotations, dataset, include, exclude))
+    if source.left_out:
+        _say("left out: " + ", ".join(f"{count} {kind}" for kind, count in sorted(source.left_out.items())))
+    if not source.entries:
         raise click.UsageError(f"{src}: no videos found")
     return source
 

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from videotx.datasets.crops import Crop, EvenCrops, RandomResizedCrop
 from videotx.datasets.geometry import Window
-from videotx.datasets.labels import Annotations
+from videotx.datasets.labels import Annotations, stored_targets
 from videotx.datasets.residual import ResidualGrid
 from videotx.datasets.sample import Clip
 from videotx.datasets.shards import Shards
@@ -54,7 +54,7 @@ class ClipDataset(Dataset[Clip]):
     the epoch comes with a :class:`ClipIndex` or from :meth:`set_epoch`. In evaluation index i is view
     ``i % len(views)`` of video ``i // len(views)``, and nothing is random.
 
-    ``select`` keeps the rows of the table of videos whose position is in it (a split, a filter).
+    ``select`` keeps the rows of the table of videos whose position is in it, such as those of :meth:`Shards.split`.
     """
 
     def __init__(
@@ -94,11 +94,10 @@ class ClipDataset(Dataset[Clip]):
         rows = shards.readable()
         if select is not None:
             rows = rows[np.isin(rows, np.asarray(select))]
-        labels: dict[int, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
         if annotations is None:
-            labels = {int(row): np.array(shards.videos["label"][row], np.int64) for row in rows}
+            labels = stored_targets(shards.videos, rows, len(shards.class_names))
         else:
-            found = annotations.join([str(shards.videos["path"][row]) for row in rows])
+            found = annotations.join([str(shards.videos["segment"][row] or shards.videos["path"][row]) for row in rows])
             labels = {int(rows[position]): target for position, target in found.items()}
         self.rows: npt.NDArray[np.int64] = np.array(sorted(labels), np.int64)
         """Row in the table of videos of each video of this dataset."""

@@ -9,9 +9,33 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+Target = npt.NDArray[np.int64] | npt.NDArray[np.float32]
+
+
+def stored_targets(
+    videos: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.int64], num_classes: int
+) -> dict[int, Target]:
+    """Targets that the table of videos holds, by row: what :class:`videotx.datasets.sample.Clip` calls its label.
+
+    Verb and noun where the annotations of the extraction had them, all classes of a video where they gave several, else
+    the one class, -1 for none.
+    """
+    if (videos["verb"] >= 0).any():
+        return {int(row): np.array([videos["verb"][row], videos["noun"][row]], np.int64) for row in rows}
+    if (videos["actions"] != "").any():
+        return {int(row): _classes_of(videos["actions"][row], num_classes) for row in rows}
+    return {int(row): np.array(videos["label"][row], np.int64) for row in rows}
+
+
+def _classes_of(actions: str, num_classes: int) -> npt.NDArray[np.float32]:
+    target: npt.NDArray[np.float32] = np.zeros(num_classes, np.float32)
+    target[[int(action.split(" ")[0]) for action in actions.split(";") if action]] = 1.0
+    return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +43,19 @@ class Annotations:
     """Targets of videos by name.
 
     ``targets`` maps a name to what :class:`videotx.datasets.sample.Clip` calls its label: an int64 scalar, float32
-    ``(class,)`` of 0 and 1, or int64 ``(2,)`` verb and noun. A name is a video's path in the table of videos, with or
-    without its suffix, or its file name alone, with or without suffix.
+    ``(class,)`` of 0 and 1, or int64 ``(2,)`` verb and noun. A name is a segment's id, or a video's path in the table
+    of videos, with or without its suffix, or its file name alone, with or without suffix.
     """
 
-    targets: Mapping[str, npt.NDArray[np.int64] | npt.NDArray[np.float32]]
+    targets: Mapping[str, Target]
     class_names: tuple[str, ...] = ()
 
-    def join(self, paths: Sequence[str]) -> dict[int, npt.NDArray[np.int64] | npt.NDArray[np.float32]]:
+    def join(self, paths: Sequence[str]) -> dict[int, Target]:
         """Targets by position in ``paths``; videos without an annotation are left out.
 
         Raises ValueError when a name means two videos, or when no video is annotated.
         """
-        out: dict[int, npt.NDArray[np.int64] | npt.NDArray[np.float32]] = {}
+        out: dict[int, Target] = {}
         taken: dict[str, str] = {}
         for position, path in enumerate(paths):
             pure = PurePosixPath(path)

@@ -44,7 +44,8 @@ class Shards:
 
     ``videos`` is the table of videos: one array per column of :data:`videotx.pipeline.store.VIDEO_COLUMNS`, failures
     included (their ``error`` says what failed). Before ``finalise`` it holds the videos of the shards that are there.
-    ``class_names`` are those the labels index, ``recipe`` the settings of the extraction.
+    ``class_names``, ``verb_names`` and ``noun_names`` are those the labels index, ``recipe`` the settings of the
+    extraction.
     """
 
     def __init__(
@@ -53,11 +54,16 @@ class Shards:
         videos: dict[str, npt.NDArray[Any]],
         class_names: tuple[str, ...] = (),
         recipe: Mapping[str, Any] | None = None,
+        *,
+        verb_names: tuple[str, ...] = (),
+        noun_names: tuple[str, ...] = (),
     ) -> None:
         self.path = path
         self.videos = videos
         self.class_names = class_names
         self.recipe = dict(recipe or {})
+        self.verb_names = verb_names
+        self.noun_names = noun_names
         self._files = FileCache(path)
 
     def __len__(self) -> int:
@@ -70,6 +76,18 @@ class Shards:
     def readable(self) -> npt.NDArray[np.int64]:
         """Rows of the videos that have frames."""
         return np.flatnonzero((self.videos["error"] == "") & (self.videos["num_frames"] > 0))
+
+    def split(self, word: str) -> npt.NDArray[np.int64]:
+        """Rows of a split, such as ``train``, or ``test1`` of a data set with several rounds.
+
+        Raises ValueError, naming those that there are, where no video is of this split.
+        """
+        words = [text.split() for text in self.videos["split"]]
+        rows = np.flatnonzero([word in of_video for of_video in words])
+        if not rows.size:
+            known = ", ".join(sorted({name for of_video in words for name in of_video})) or "no splits at all"
+            raise ValueError(f"{self.path}: expected a split that videos are of, got {word!r}; there are {known}")
+        return rows
 
     def native_size(self, video: int) -> tuple[int, int]:
         """(height, width) of the video in luma samples."""
@@ -192,7 +210,8 @@ def open_shards(path: str | Path) -> Shards:
         names = sorted(p.name for p in folder.iterdir() if p.name.isdigit() and (p / "zarr.json").exists())
         rows = [row for name in names for row in _attributes(folder / name)["videos"]]
         videos = {column: _column([row[column] for row in rows], dtype) for column, dtype in VIDEO_COLUMNS.items()}
-    return Shards(folder, videos, tuple(attributes.get("class_names", ())), attributes.get("recipe"))
+    classes, verbs, nouns = (tuple(attributes.get(f"{kind}_names", ())) for kind in ("class", "verb", "noun"))
+    return Shards(folder, videos, classes, attributes.get("recipe"), verb_names=verbs, noun_names=nouns)
 
 
 def _attributes(folder: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def answer(connection: Connection[Any, Any], request: Request) -> None:
         if request.expected is None:
             connection.send(probe_video(request.path, request.recipe))
             return
-        for item in encode_video(request.path, request.recipe, request.expected):
+        for item in encode_video(request.path, request.recipe, request.expected, request.segment):
             connection.send(item)
     except VideoError as error:
         connection.send(Failure(error.code, error.message))

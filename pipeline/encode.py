@@ -11,6 +11,7 @@ from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
 from videotx.extract.frame import CodedFrame
 from videotx.extract.info import VideoInfo
 from videotx.extract.reader import VideoReader, open_video
+from videotx.extract.segment import Segment
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.store import FrameArray, JpegFrames
 
@@ -19,13 +20,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a file's header says, as far as planning needs it; ``note`` tells why its residual is not ``coded``."""
+    """What a file's header says, as far as planning needs it; ``note`` tells why its residual is not ``coded``.
+
+    ``fps`` is 0 where the file has none.
+    """
 
     width: int
     height: int
     residual_kind: str
     expected_frames: int
     note: str = ""
+    fps: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class VideoFacts:
     fps: float | None
     codec: str
     profile: str
+    source_codec: str
+    preset: str
     reader: str
     motion_exact: bool
     residual_kind: str
@@ -69,7 +76,8 @@ def probe_video(path: str, recipe: Recipe) -> Probe:
 def _probe(path: str, recipe: Recipe, residual_kind: str) -> Probe:
     with _open(path, recipe, residual_kind) as reader:
         info = reader.info
-        return Probe(info.width, info.height, residual_kind, expected_frames(info))
+        fps = float(info.fps or 0)
+        return Probe(info.width, info.height, residual_kind, expected_frames(info), fps=fps)
 
 
 def expected_frames(info: VideoInfo) -> int:
@@ -81,22 +89,27 @@ def expected_frames(info: VideoInfo) -> int:
     return 0
 
 
-def _open(path: str, recipe: Recipe, residual_kind: str) -> AbstractContextManager[VideoReader]:
+def _open(
+    path: str, recipe: Recipe, residual_kind: str, segment: Segment | None = None
+) -> AbstractContextManager[VideoReader]:
     return open_video(
         path,
         streams=frozenset(recipe.streams),
         reader=recipe.reader,
         residual="difference" if residual_kind == "difference" else "coded",
         block=recipe.block,
+        segment=segment,
     )
 
 
-def encode_video(path: str, recipe: Recipe, expected: Probe) -> Iterator[EncodedFrame | VideoFacts]:
-    """Yield every kept frame of a video, encoded, and its facts last.
+def encode_video(
+    path: str, recipe: Recipe, expected: Probe, segment: Segment | None = None
+) -> Iterator[EncodedFrame | VideoFacts]:
+    """Yield every kept frame of a video, or of a segment of it, encoded, and its facts last.
 
     Raises VideoError, and FrameSizeError when the video is not of the size it was planned with.
     """
-    with _open(path, recipe, expected.residual_kind) as reader:
+    with _open(path, recipe, expected.residual_kind, segment) as reader:
         info = reader.info
         if (info.width, info.height) != (expected.width, expected.height):
             raise FrameSizeError(
@@ -113,6 +126,8 @@ def encode_video(path: str, recipe: Recipe, expected: Probe) -> Iterator[Encoded
             fps=float(info.fps) if info.fps else None,
             codec=info.codec,
             profile=info.profile or "",
+            source_codec=info.codec,
+            preset="",
             reader=reader.reader,
             motion_exact=reader.motion_exact,
             residual_kind=expected.residual_kind,

@@ -12,10 +12,10 @@ from pathlib import Path
 from videotx.pipeline.encode import EncodedFrame, Probe
 from videotx.pipeline.executors import Executor
 from videotx.pipeline.isolation import DecoderProcess, Limits, VideoFailedError
-from videotx.pipeline.plan import PlannedVideo, extend_plan, shard_plans
-from videotx.pipeline.probing import probe_files, probe_jobs
+from videotx.pipeline.plan import PlannedVideo, extend_plan, plan_video, shard_plans
+from videotx.pipeline.probing import probe_source
 from videotx.pipeline.recipe import Recipe
-from videotx.pipeline.sources import Source, label_numbers
+from videotx.pipeline.sources import Source
 
 _SAMPLED_VIDEOS = 5
 _SAMPLED_FRAMES = 100
@@ -54,14 +54,9 @@ class _Sample:
 
 def estimate(source: Source, recipe: Recipe, limits: Limits, executor: Executor) -> Estimate:
     """Read every header, encode the beginnings of a few videos, and write nothing."""
-    labels, _ = label_numbers([file.label for file in source.files])
-    files = [(file.path, label) for file, label in zip(source.files, labels, strict=True)]
-    probed: list[PlannedVideo] = []
-    for outcome in executor.run(probe_files, probe_jobs(source.root, files, recipe, limits)):
-        if outcome.result is None:
-            raise RuntimeError(f"headers could not be read: {outcome.error}")
-        probed += outcome.result
-    plan = extend_plan((), probed, recipe.videos_per_shard)
+    probed = probe_source(source.root, source.paths, recipe, limits, executor)
+    videos = [plan_video(entry, -1, probed[entry.path]) for entry in source.entries]
+    plan = extend_plan((), videos, recipe.videos_per_shard)
     good = [video for video in plan if not video.error]
     sample, num_bytes = _measure(source.root, good, recipe, limits)
     known = [video.expected_frames for video in good if video.expected_frames]
@@ -91,7 +86,7 @@ def _measure(
         for video in ordered[step // 2 :: step][:_SAMPLED_VIDEOS]:
             names = [array.name for array in recipe.arrays(video.width, video.height, video.residual_kind)]
             expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
-            answers = decoder.encode(str(root / video.path), recipe, expected)
+            answers = decoder.encode(str(root / video.path), recipe, expected, video.range)
             started = time.monotonic()
             try:
                 for item in islice(answers, _SAMPLED_FRAMES):

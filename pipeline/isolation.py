@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from videotx.extract.segment import Segment
 from videotx.pipeline.encode import EncodedFrame, Probe, VideoFacts
 from videotx.pipeline.recipe import Recipe
 
@@ -51,11 +52,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a child is asked for: the header of a video, or, where that is known already, all of it."""
+    """What a child is asked for: the header of a video, or, where that is known already, all of it or a segment."""
 
     path: str
     recipe: Recipe
     expected: Probe | None
+    segment: Segment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,11 @@ class DecoderProcess:
                 return answer
         raise RuntimeError(f"{path}: the decoding process ended its answer without a result")
 
-    def encode(self, path: str, recipe: Recipe, expected: Probe) -> Generator[EncodedFrame | VideoFacts, None, None]:
-        """Yield a video's encoded frames, and its facts last. Raises VideoFailedError."""
-        for answer in self._ask(Request(path, recipe, expected)):
+    def encode(
+        self, path: str, recipe: Recipe, expected: Probe, segment: Segment | None = None
+    ) -> Generator[EncodedFrame | VideoFacts, None, None]:
+        """Yield the encoded frames of a video or a segment of it, and its facts last. Raises VideoFailedError."""
+        for answer in self._ask(Request(path, recipe, expected, segment)):
             if isinstance(answer, EncodedFrame | VideoFacts):
                 yield answer
 

@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
+from videotx.pipeline.class_names import ClassNames
 from videotx.pipeline.plan import PlannedVideo
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.shard_file import sync_folder, write_json
@@ -16,6 +18,11 @@ from videotx.pipeline.store import FORMAT, PLAN_COLUMNS, VERSION, ShardFormatErr
 from videotx.pipeline.tables import place_folder, read_table, recover_folder, replace_folder, table_rows, write_table
 
 _PARTIAL_NOTE: Final = "shards being written; what is left here after a run has ended can be deleted"
+
+
+def _plain(value: Any) -> Any:
+    """A table's value as it was before writing: its columns of numbers hold nan for None."""
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +54,16 @@ class Layout:
     def exists(self) -> bool:
         return (self.output / "zarr.json").exists()
 
-    def create(self, recipe: Recipe, class_names: Sequence[str], source: str) -> None:
+    def create(self, recipe: Recipe, names: ClassNames, source: str) -> None:
         """Make the folders and write (or rewrite, in one step) the root's attributes."""
         self.output.mkdir(parents=True, exist_ok=True)
         attributes = {
             "format": FORMAT,
             "version": VERSION,
             "recipe": recipe.to_dict(),
-            "class_names": list(class_names),
+            "class_names": list(names.classes),
+            "verb_names": list(names.verbs),
+            "noun_names": list(names.nouns),
             "source": source,
         }
         new = self.output / f"zarr.json.{os.getpid()}"
@@ -79,6 +88,11 @@ class Layout:
             )
         return found
 
+    def class_names(self) -> ClassNames:
+        """Names of the classes of this output."""
+        found = self.attributes()
+        return ClassNames(*(tuple(found[f"{kind}_names"]) for kind in ("class", "verb", "noun")))
+
     def recipe(self) -> Recipe:
         return Recipe.from_dict(self.attributes()["recipe"])
 
@@ -94,7 +108,8 @@ class Layout:
         if not self.plan.exists():
             return []
         names = [f.name for f in fields(PlannedVideo)]
-        return [PlannedVideo(**{n: row[n] for n in names}) for row in table_rows(read_table(self.plan, PLAN_COLUMNS))]
+        rows = table_rows(read_table(self.plan, PLAN_COLUMNS))
+        return [PlannedVideo(**{name: _plain(row[name]) for name in names}) for row in rows]
 
     def write_table(
         self, name: str, rows: Sequence[dict[str, Any]], columns: Mapping[str, str], *, replace: bool

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from videotx.pipeline.class_names import label_numbers
 from videotx.pipeline.executors import Executor
 from videotx.pipeline.finalise import finalise, missing_shards
 from videotx.pipeline.isolation import Limits
 from videotx.pipeline.layout import Layout
-from videotx.pipeline.plan import PlannedVideo, ShardPlan, extend_plan, shard_plans, share_of
-from videotx.pipeline.probing import probe_files, probe_jobs
+from videotx.pipeline.plan import PlannedVideo, ShardPlan, extend_plan, plan_video, shard_plans, share_of
+from videotx.pipeline.probing import probe_source
 from videotx.pipeline.progress import Progress
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.shard import ShardJob, run_shard
-from videotx.pipeline.sources import Source, label_numbers
+from videotx.pipeline.sources import Source
 from videotx.pipeline.store import PLAN_COLUMNS
 
 Say = Callable[[str], None]
@@ -43,27 +44,33 @@ def make_plan(source: Source, output: Path, recipe: Recipe, *, limits: Limits, e
     Raises RecipeMismatchError when the output was made with another recipe.
     """
     layout = Layout(output)
-    known_names: Sequence[str] = ()
+    names = source.names
     if layout.exists():
         recipe.check_same(layout.recipe(), str(output))
-        known_names = layout.attributes()["class_names"]
+        names = layout.class_names().joined(source.names, str(output))
     planned = layout.read_plan()
-    known = {video.path for video in planned}
-    fresh = [file for file in source.files if file.path not in known]
+    known = {video.key: video for video in planned}
+    fresh = [entry for entry in source.entries if (entry.path, entry.segment) not in known]
+    _say_what_stays(source, known, say)
     if planned and not fresh:
         return
-    labels, names = label_numbers([file.label for file in fresh], known_names)
-    files = [(file.path, label) for file, label in zip(fresh, labels, strict=True)]
-    say(f"reading the headers of {len(files)} files")
-    probed: list[PlannedVideo] = []
-    for outcome in executor.run(probe_files, probe_jobs(source.root, files, recipe, limits)):
-        if outcome.result is None:
-            raise RuntimeError(f"headers could not be read: {outcome.error}")
-        probed += outcome.result
-    plan = extend_plan(planned, probed, recipe.videos_per_shard)
-    layout.create(recipe, names, str(source.root.absolute()))
+    labels, classes = label_numbers([entry.label for entry in fresh], names.classes)
+    paths = list(dict.fromkeys(entry.path for entry in fresh))
+    say(f"reading the headers of {len(paths)} files")
+    probed = probe_source(source.root, paths, recipe, limits, executor)
+    videos = [plan_video(entry, label, probed[entry.path]) for entry, label in zip(fresh, labels, strict=True)]
+    plan = extend_plan(planned, videos, recipe.videos_per_shard)
+    layout.create(recipe, replace(names, classes=tuple(classes)), str(source.root.absolute()))
     layout.make_partial()
     layout.write_table("plan", [asdict(video) for video in plan], PLAN_COLUMNS, replace=bool(planned))
+
+
+def _say_what_stays(source: Source, known: Mapping[tuple[str, str], PlannedVideo], say: Say) -> None:
+    """Videos that are planned keep their annotations; say so where the new ones differ."""
+    planned = [(entry, known.get((entry.path, entry.segment))) for entry in source.entries]
+    differ = [entry for entry, video in planned if video is not None and video.split != " ".join(entry.splits)]
+    if differ:
+        say(f"{len(differ)} videos keep the splits they were planned with, {differ[0].path} for one")
 
 
 def write_missing(

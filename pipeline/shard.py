@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -173,7 +173,7 @@ class _ShardWriter:
     ) -> VideoFacts:
         path = str(Path(self._job.source_root, video.path))
         expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
-        for item in decoder.encode(path, recipe, expected):
+        for item in decoder.encode(path, recipe, expected, video.range):
             if isinstance(item, VideoFacts):
                 return item
             for writer, data in zip(writers, item.arrays, strict=True):
@@ -213,6 +213,13 @@ def _common_row(video: PlannedVideo) -> dict[str, Any]:
     return {
         "path": video.path,
         "label": video.label,
+        "split": video.split,
+        "verb": video.verb,
+        "noun": video.noun,
+        "actions": video.actions,
+        "segment": video.segment,
+        "start_seconds": video.start_seconds,
+        "stop_seconds": video.stop_seconds,
         "shard": video.shard,
         "first_frame": 0,
         "num_frames": 0,
@@ -221,6 +228,8 @@ def _common_row(video: PlannedVideo) -> dict[str, Any]:
         "fps": None,
         "codec": "",
         "profile": "",
+        "source_codec": "",
+        "preset": video.preset,
         "reader": "",
         "motion_exact": False,
         "residual_kind": "",
@@ -232,6 +241,11 @@ def _common_row(video: PlannedVideo) -> dict[str, Any]:
         "error": "",
         "message": "",
     }
+
+
+def row_key(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What :attr:`PlannedVideo.key` is for a row of the table of videos."""
+    return row["path"], row["segment"]
 
 
 def failed_row(video: PlannedVideo, code: str, message: str) -> dict[str, Any]:

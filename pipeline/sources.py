@@ -1,20 +1,22 @@
-"""Which files to extract, and their labels: a folder tree, or an annotation file.
+"""Which videos to extract, and what is known of them: a folder tree, or a folder and annotation files that name its
+videos.
 
-A folder's classes are the parent folders of its files; files directly in it have no label. Annotation files are a CSV
-with a header ``path,label`` (or ``path`` alone), a Kinetics CSV with ``youtube_id,time_start,time_end`` and ``label``,
-or a text file with ``path label`` lines as mmaction2 writes them.
+Without annotations, a folder's classes are the parent folders of its files; files directly in it have no label.
 """
 
 from __future__ import annotations
 
-import csv
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from videotx.pipeline.annotations.entry import AnnotationError, Entry
+from videotx.pipeline.annotations.formats import read_annotations
+from videotx.pipeline.class_names import NO_NAMES, ClassNames
 
 # fmt: off
 VIDEO_SUFFIXES: Final = frozenset({
@@ -23,58 +25,66 @@ VIDEO_SUFFIXES: Final = frozenset({
 })
 # fmt: on
 
-
-class AnnotationError(ValueError):
-    """An annotation file is not of a known form. The message names the file and line."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """One video to extract: path relative to the root with "/" between parts, and the label's text ("" for none)."""
-
-    path: str
-    label: str
+_UNNAMED: Final = "not named by the annotations"
+_UNWANTED: Final = "annotated, but left out by --include or --exclude"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files below ``root``, sorted by path; ``ignored`` counts those left out, by suffix."""
+    """Videos below ``root``, sorted; of a long video there may be several segments.
+
+    ``names`` are those of the classes where the annotations bring an order of their own.
+    ``left_out`` counts files and annotations that are not extracted, by kind.
+    """
 
     root: Path
-    files: tuple[SourceFile, ...]
-    ignored: Mapping[str, int]
+    entries: tuple[Entry, ...]
+    names: ClassNames = NO_NAMES
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file once."""
+        return tuple(dict.fromkeys(entry.path for entry in self.entries))
 
 
 def find_sources(
-    src: Path, root: Path | None = None, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    src: Path,
+    annotations: Sequence[Path] = (),
+    dataset: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> Source:
-    """Read a folder tree or an annotation file.
+    """The videos of the folder ``src``, or those of them that ``annotations`` name.
 
-    ``root`` is where the paths of an annotation file begin (its own folder when None). ``include`` and ``exclude`` are
-    globs on the relative path, in which ``*`` crosses "/"; without ``include``, a folder gives the files whose suffix
-    is one of :data:`VIDEO_SUFFIXES`. Raises FileNotFoundError, AnnotationError, and ValueError when a path is twice.
+    Annotated videos are found by their path, with any suffix of a video, or in any folder by a name that is theirs
+    alone; those that are not there keep the path that the annotations give. ``include`` and ``exclude`` are globs on
+    the relative path, in which ``*`` crosses "/"; without ``include``, a folder gives the files whose suffix is one of
+    :data:`VIDEO_SUFFIXES`. Raises FileNotFoundError, NotADirectoryError and AnnotationError.
     """
-    if src.is_dir():
-        files = _folder_files(src)
-        chosen = [f for f in files if _wanted(f.path, include, exclude)]
-        return _source(src, chosen, len(files), (f.path for f in files))
     if not src.exists():
-        raise FileNotFoundError(f"{src}: no such folder or annotation file")
-    root = src.parent if root is None else root
-    rows = _read_kinetics_or_csv(src, root) if src.suffix.lower() == ".csv" else _read_list(src)
-    listed = list(rows)
-    chosen = [f for f in listed if _wanted(f.path, include or ("*",), exclude)]
-    return _source(root, chosen, len(listed), (f.path for f in listed))
+        raise FileNotFoundError(f"{src}: no such folder")
+    if not src.is_dir():
+        raise NotADirectoryError(f"{src}: expected a folder of videos; annotation files go to --annotations")
+    found = list(_folder_files(src))
+    wanted = [path for path in found if _wanted(path, include, exclude)]
+    if not annotations:
+        left_out = Counter(_suffix(path) for path in set(found).difference(wanted))
+        entries = [Entry(path, label=PurePosixPath(path).parent.name) for path in sorted(wanted)]
+        return Source(src, tuple(entries), left_out=left_out)
+    read = read_annotations(annotations, dataset)
+    files = [path for path in wanted if include or _suffix(path) in VIDEO_SUFFIXES]
+    located = list(_located(read.entries, files, src))
+    named = {entry.path for entry in located}
+    kept = [entry for entry in located if _wanted(entry.path, include or ("*",), exclude)]
+    left_out = Counter(f"{_suffix(path)} {_UNNAMED}" for path in files if path not in named)
+    left_out.update({_UNWANTED: len(located) - len(kept)} if len(kept) < len(located) else {})
+    entries = sorted(kept, key=lambda entry: (entry.path, entry.start_seconds or 0.0, entry.segment))
+    return Source(src, tuple(entries), read.names, left_out)
 
 
-def _source(root: Path, chosen: Iterable[SourceFile], total: int, paths: Iterable[str]) -> Source:
-    files = tuple(sorted(chosen, key=lambda f: f.path))
-    twice = [path for path, count in Counter(f.path for f in files).items() if count > 1]
-    if twice:
-        raise ValueError(f"{root}: {len(twice)} paths are listed more than once, the first is {twice[0]}")
-    kept = {f.path for f in files}
-    ignored = Counter(PurePosixPath(p).suffix.lower() or "no suffix" for p in paths if p not in kept)
-    return Source(root, files, ignored if total > len(files) else {})
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower() or "no suffix"
 
 
 def _wanted(path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
@@ -82,11 +92,11 @@ def _wanted(path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
         return False
     if include:
         return any(fnmatchcase(path, pattern) for pattern in include)
-    return PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES
+    return _suffix(path) in VIDEO_SUFFIXES
 
 
-def _folder_files(root: Path) -> list[SourceFile]:
-    found = []
+def _folder_files(root: Path) -> Iterator[str]:
+    """Paths relative to ``root``, "/" between parts. Hidden files and folders do not count."""
     seen = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -95,76 +105,49 @@ def _folder_files(root: Path) -> list[SourceFile]:
             continue
         seen.add(real)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        relative = Path(folder).relative_to(root)
-        for name in names:
-            if not name.startswith("."):
-                found.append(SourceFile((relative / name).as_posix(), relative.name))
-    return found
+        relative = PurePosixPath(Path(folder).relative_to(root).as_posix())
+        yield from ((relative / name).as_posix() for name in names if not name.startswith("."))
 
 
-def _read_list(path: Path) -> Iterator[SourceFile]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        parts = line.rsplit(maxsplit=1)
-        if len(parts) != 2:
-            raise AnnotationError(f"{path}:{number}: expected `path label`, got {line!r}")
-        yield SourceFile(_normal(parts[0]), parts[1])
+def _located(entries: Iterable[Entry], files: Iterable[str], root: Path) -> Iterator[Entry]:
+    """Each entry with the path of its file, as far as it is there."""
+    by_path: defaultdict[str, list[str]] = defaultdict(list)
+    by_stem: defaultdict[str, list[str]] = defaultdict(list)
+    for file in sorted(files):
+        bare = _without_suffix(file)
+        by_path[file].append(file)
+        if bare != file:
+            by_path[bare].append(file)
+        by_stem[PurePosixPath(bare).name].append(file)
+    exact = {entry: _by_path(entry, by_path, root) for entry in entries}
+    taken = set(exact.values())
+    users: dict[str, Entry] = {}
+    for entry, found in exact.items():
+        candidates = [[file for file in by_stem.get(stem, ()) if file not in taken] for stem in entry.stems]
+        path = found or _only(entry, next(filter(None, candidates), []))
+        if path is not None and users.setdefault(path, entry).path != entry.path:
+            raise AnnotationError(f"{root / path} is the file of two annotations, {users[path].path} and {entry.path}")
+        yield entry if path is None else replace(entry, path=path)
 
 
-def _read_kinetics_or_csv(path: Path, root: Path) -> Iterator[SourceFile]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, strict=True)
-        header = set(reader.fieldnames or ())
-        if "path" in header:
-            for row in reader:
-                yield SourceFile(_normal(_cell(path, reader, row, "path")), (row.get("label") or "").strip())
-        elif {"youtube_id", "time_start", "time_end"} <= header:
-            stems = _stems(root)
-            for row in reader:
-                cells = {name: _cell(path, reader, row, name) for name in ("youtube_id", "time_start", "time_end")}
-                yield SourceFile(_kinetics_file(path, reader.line_num, cells, stems), (row.get("label") or "").strip())
-        else:
-            raise AnnotationError(
-                f"{path}: expected a header with `path` or with `youtube_id,time_start,time_end`, got {sorted(header)}"
-            )
+def _by_path(entry: Entry, by_path: Mapping[str, list[str]], root: Path) -> str | None:
+    path = entry.path
+    if PurePosixPath(path).is_absolute():
+        if not Path(path).is_relative_to(root.absolute()):
+            return path
+        path = Path(path).relative_to(root.absolute()).as_posix()
+    if path in by_path and path in by_path[path]:
+        return path
+    return _only(entry, by_path.get(_without_suffix(path), []))
 
 
-def _cell(path: Path, reader: csv.DictReader[str], row: Mapping[str, str | None], name: str) -> str:
-    value = (row.get(name) or "").strip()
-    if not value:
-        raise AnnotationError(f"{path}:{reader.line_num}: the column `{name}` is empty")
-    return value
+def _only(entry: Entry, files: Sequence[str]) -> str | None:
+    if len(files) > 1:
+        raise AnnotationError(
+            f"the annotated video {entry.path} may be {files[0]} or {files[1]}; --exclude the one that it is not"
+        )
+    return files[0] if files else None
 
 
-def _stems(root: Path) -> dict[str, str]:
-    return {PurePosixPath(f.path).stem: f.path for f in _folder_files(root) if _wanted(f.path, (), ())}
-
-
-def _kinetics_file(path: Path, line: int, row: Mapping[str, str], stems: Mapping[str, str]) -> str:
-    """Clips are kept as ``id_000012_000022.mp4`` or ``id.mp4``, anywhere below the root."""
-    try:
-        start, end = (round(float(row[name])) for name in ("time_start", "time_end"))
-    except ValueError as error:
-        raise AnnotationError(f"{path}:{line}: expected times in seconds, got {error}") from error
-    clip = f"{row['youtube_id']}_{start:06d}_{end:06d}"
-    return stems.get(clip) or stems.get(row["youtube_id"]) or f"{clip}.mp4"
-
-
-def _normal(path: str) -> str:
-    return PurePosixPath(path.replace("\\", "/")).as_posix()
-
-
-def label_numbers(labels: Sequence[str], known: Sequence[str] = ()) -> tuple[list[int], list[str]]:
-    """Number each label by its class, -1 for none, and return the class names with it.
-
-    Labels that are all whole numbers are their own index. Names in ``known`` keep their index; new ones follow, sorted.
-    """
-    wanted = {label for label in labels if label}
-    if all(name.isdecimal() and str(int(name)) == name for name in wanted.union(known)):
-        numbers = [int(name) for name in wanted.union(known)]
-        names = [str(number) for number in range(max(numbers, default=-1) + 1)]
-    else:
-        names = [*known, *sorted(wanted.difference(known))]
-    index = {name: number for number, name in enumerate(names)}
-    return [index[label] if label else -1 for label in labels], names
+def _without_suffix(path: str) -> str:
+    return path[: -len(_suffix(path))] if _suffix(path) in VIDEO_SUFFIXES else path

@@ -26,7 +26,7 @@ import zstandard
 from videotx.pipeline import _jpeg
 
 FORMAT: Final = "videotx-shards"
-VERSION: Final = 1
+VERSION: Final = 2
 JPEG_CODEC: Final = "videotx.jpeg"
 """Name of the Zarr v3 codec of pictures, registered by ``videotx.pipeline.jpeg``."""
 
@@ -63,14 +63,23 @@ FRAME_COLUMNS: Final[Mapping[str, str]] = {
 VIDEO_COLUMNS: Final[Mapping[str, str]] = {
     "path": "string",  # relative to the source, "/" between parts
     "label": "int32",  # index into the class names; -1 where there is none
+    "split": "string",  # words such as train, or train1 and test2 of sets with several rounds, with " " between
+    "verb": "int32",  # class number; -1 where there is none
+    "noun": "int32",
+    "actions": "string",  # of a video of several classes: "class start stop", with ";" between
+    "segment": "string",  # the annotation's id of a stretch of a long video, or nothing
+    "start_seconds": "float64",  # of the segment, since the start of the file; nan for a whole video
+    "stop_seconds": "float64",
     "shard": "int32",  # -1 where the file never got as far as a shard
     "first_frame": "int64",  # position of its first frame in the shard's arrays
     "num_frames": "int32",  # how many are stored; 0 for a failure
     "width": "int32",  # native, in luma samples
     "height": "int32",
     "fps": "float64",  # nan where unknown
-    "codec": "string",
+    "codec": "string",  # of the stream whose motion is stored
     "profile": "string",
+    "source_codec": "string",  # of the file that was transcoded to it; the same where none was
+    "preset": "string",  # of that transcode, or nothing
     "reader": "string",  # native or libav
     "motion_exact": "bool",  # every known reference is what the encoder wrote
     "residual_kind": "string",  # coded, difference, or nothing
@@ -87,6 +96,14 @@ VIDEO_COLUMNS: Final[Mapping[str, str]] = {
 PLAN_COLUMNS: Final[Mapping[str, str]] = {
     "path": "string",
     "label": "int32",
+    "split": "string",
+    "verb": "int32",
+    "noun": "int32",
+    "actions": "string",
+    "segment": "string",
+    "start_seconds": "float64",
+    "stop_seconds": "float64",
+    "preset": "string",  # by which it is to be transcoded, or nothing
     "shard": "int32",  # -1 where the header could not be read
     "width": "int32",
     "height": "int32",
@@ -96,7 +113,7 @@ PLAN_COLUMNS: Final[Mapping[str, str]] = {
     "error": "string",
     "message": "string",
 }
-"""Columns of the table ``plan``: every source file and the shard it belongs to."""
+"""Columns of the table ``plan``: every source video or segment and the shard it belongs to."""
 
 _DTYPES: Final = frozenset({"uint8", "int8", "int16"})
 _INDEX_ENTRY: Final = 16  # u64 offset, u64 length

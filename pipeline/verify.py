@@ -14,6 +14,7 @@ import google_crc32c
 from videotx.pipeline.layout import Layout
 from videotx.pipeline.plan import NO_SHARD, ShardPlan, shard_plans
 from videotx.pipeline.recipe import Recipe
+from videotx.pipeline.shard import row_key
 from videotx.pipeline.store import (
     FRAME_COLUMNS,
     VIDEO_COLUMNS,
@@ -66,7 +67,7 @@ def verify_shard(job: VerifyJob) -> list[str]:
 
 def _check_videos(plan: ShardPlan, attributes: dict[str, Any]) -> Iterator[str]:
     rows = attributes["videos"]
-    if [row["path"] for row in rows] != [video.path for video in plan.videos]:
+    if list(map(row_key, rows)) != [video.key for video in plan.videos]:
         yield "expected the videos of the plan, the attributes list others"
     next_frame = 0
     for row in rows:
@@ -142,14 +143,14 @@ def verify_videos(output: Path) -> list[str]:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         return [f"videos: {type(error).__name__}: {error}"]
     problems = []
-    if [row["path"] for row in rows] != [video.path for video in planned]:
+    if list(map(row_key, rows)) != [video.key for video in planned]:
         problems.append(f"videos: expected the {len(planned)} files of the plan, got {len(rows)} rows that differ")
-    stored: dict[str, dict[str, Any]] = {}
+    stored: dict[tuple[str, str], dict[str, Any]] = {}
     for shard in shard_plans(planned):
         if layout.is_written(shard.number):
-            stored |= {row["path"]: row for row in _rows_of(layout, shard.number)}
+            stored |= {row_key(row): row for row in _rows_of(layout, shard.number)}
     for row in rows:
-        expected = stored.get(row["path"])
+        expected = stored.get(row_key(row))
         same = expected is None or all(
             row[key] == expected[key] for key in ("shard", "first_frame", "num_frames", "error")
         )

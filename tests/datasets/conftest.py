@@ -168,7 +168,8 @@ def _video_row(shard: int, number: int, first: int, count: int, error: str = "")
     message = "cut short" if error else ""
     folder = "ab"[number % 2 if number < 3 else 1]
     return row | place | {
-        "path": f"{folder}/{number}.mp4", "label": number % 3, "fps": 30.0, "error": error, "message": message
+        "path": f"{folder}/{number}.mp4", "label": number % 3, "verb": -1, "noun": -1, "fps": 30.0, "error": error,
+        "message": message,
     }  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from videotx.pipeline.sources import AnnotationError, SourceFile, find_sources, label_numbers
+from videotx.pipeline.annotations.entry import AnnotationError, Entry
+from videotx.pipeline.class_names import ClassNames, label_numbers
+from videotx.pipeline.sources import find_sources
 
 
 def make_files(root: Path, *paths: str) -> Path:
@@ -16,21 +18,21 @@ def make_files(root: Path, *paths: str) -> Path:
     return root
 
 
-def pairs(files: tuple[SourceFile, ...]) -> list[tuple[str, str]]:
-    return [(file.path, file.label) for file in files]
+def pairs(entries: tuple[Entry, ...]) -> list[tuple[str, str]]:
+    return [(entry.path, entry.label) for entry in entries]
 
 
 def test_a_tree_gives_its_parent_folders_as_classes(tmp_path: Path) -> None:
     make_files(tmp_path, "train/run/b.mp4", "train/jump/a.AVI", "c.mkv", "notes.txt", ".hidden.mp4", ".git/x.mp4")
     source = find_sources(tmp_path)
-    assert pairs(source.files) == [("c.mkv", ""), ("train/jump/a.AVI", "jump"), ("train/run/b.mp4", "run")]
-    assert source.ignored == {".txt": 1}
+    assert pairs(source.entries) == [("c.mkv", ""), ("train/jump/a.AVI", "jump"), ("train/run/b.mp4", "run")]
+    assert source.left_out == {".txt": 1}
 
 
 def test_globs_choose_and_leave_out(tmp_path: Path) -> None:
     make_files(tmp_path, "a/1.mp4", "a/2.cmp", "b/3.mp4", "b/4.avi")
-    assert [f.path for f in find_sources(tmp_path, include=("*.cmp", "b/*")).files] == ["a/2.cmp", "b/3.mp4", "b/4.avi"]
-    assert [f.path for f in find_sources(tmp_path, exclude=("*.avi", "a/*")).files] == ["b/3.mp4"]
+    assert list(find_sources(tmp_path, include=("*.cmp", "b/*")).paths) == ["a/2.cmp", "b/3.mp4", "b/4.avi"]
+    assert list(find_sources(tmp_path, exclude=("*.avi", "a/*")).paths) == ["b/3.mp4"]
 
 
 def test_links_are_followed_once(tmp_path: Path) -> None:
@@ -38,60 +40,74 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     root = make_files(tmp_path / "root", "run/a.mp4")
     (root / "linked").symlink_to(tmp_path / "elsewhere")
     (root / "run" / "loop").symlink_to(root)
-    assert [f.path for f in find_sources(root).files] == ["linked/v.mp4", "run/a.mp4"]
+    assert list(find_sources(root).paths) == ["linked/v.mp4", "run/a.mp4"]
 
 
-def test_csv_with_labels(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text('path,label\n"with, comma.mp4",jump\nb/2.mp4, run\n', encoding="utf-8")
-    source = find_sources(tmp_path / "list.csv")
-    assert source.root == tmp_path
-    assert pairs(source.files) == [("b/2.mp4", "run"), ("with, comma.mp4", "jump")]
-    assert find_sources(tmp_path / "list.csv", root=Path("/elsewhere")).root == Path("/elsewhere")
-
-
-def test_csv_without_labels(tmp_path: Path) -> None:
-    (tmp_path / "list.csv").write_text("path\na.mp4\n", encoding="utf-8")
-    assert pairs(find_sources(tmp_path / "list.csv").files) == [("a.mp4", "")]
-
-
-def test_kinetics_csv_finds_clips_below_the_root(tmp_path: Path) -> None:
-    make_files(tmp_path, "train/abseiling/0347ZoDXyP0_000095_000105.mp4", "whole_id.mkv")
-    (tmp_path / "k400.csv").write_text(
-        "label,youtube_id,time_start,time_end,split\n"
-        "abseiling,0347ZoDXyP0,95,105,train\nzumba,whole_id,3.0,13.0,train\nyoga,absent,7,17,train\n",
-        encoding="utf-8",
-    )
-    assert pairs(find_sources(tmp_path / "k400.csv").files) == [
-        ("absent_000007_000017.mp4", "yoga"),
-        ("train/abseiling/0347ZoDXyP0_000095_000105.mp4", "abseiling"),
-        ("whole_id.mkv", "zumba"),
-    ]
-
-
-def test_mmaction2_list(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text("with space/a.mp4 10\nb.mp4 2\n\n", encoding="utf-8")
-    assert pairs(find_sources(tmp_path / "train.txt").files) == [("b.mp4", "2"), ("with space/a.mp4", "10")]
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("a.csv", "file,class\n", r"expected a header with `path` or with `youtube_id"),
-        ("a.csv", "path,label\n,run\n", r"a\.csv:2: the column `path` is empty"),
-        ("a.csv", "youtube_id,time_start,time_end\nx,soon,3\n", r"a\.csv:2: expected times in seconds"),
-        ("a.txt", "ok.mp4 1\nlonely\n", r"a\.txt:2: expected `path label`, got 'lonely'"),
-    ],
-)
-def test_malformed_annotations_name_the_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+def annotate(tmp_path: Path, text: str, name: str = "list.csv") -> Path:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    with pytest.raises(AnnotationError, match=message):
-        find_sources(tmp_path / name)
+    return tmp_path / name
 
 
-def test_a_path_listed_twice_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("v.mp4 1\nv.mp4 2\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"1 paths are listed more than once, the first is v\.mp4"):
-        find_sources(tmp_path / "a.txt")
+def test_annotated_videos_are_found_by_path_or_with_another_suffix(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "run/a.avi", "run/b.mp4", "run/stray.mp4", "notes.txt")
+    table = annotate(tmp_path, "path,label\nrun/a.avi,run\nrun\\b.avi,run\ngone/c.avi,jump\n")
+    source = find_sources(root, [table])
+    assert pairs(source.entries) == [("gone/c.avi", "jump"), ("run/a.avi", "run"), ("run/b.mp4", "run")]
+    assert source.left_out == {".mp4 not named by the annotations": 1}
+
+
+def test_absolute_paths_below_the_folder_are_made_relative(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "a.mp4")
+    make_files(tmp_path, "elsewhere.mp4")
+    table = annotate(tmp_path, f"{root}/a.mp4 0\n{tmp_path}/elsewhere.mp4 1\n", "train.txt")
+    assert pairs(find_sources(root, [table]).entries) == [(f"{tmp_path}/elsewhere.mp4", "1"), ("a.mp4", "0")]
+
+
+def test_plain_lists_do_not_take_a_file_of_the_same_name_elsewhere(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "run/1.mp4")
+    table = annotate(tmp_path, "path,label\njump/1.mp4,jump\n")
+    source = find_sources(root, [table])
+    assert source.paths == ("jump/1.mp4",)
+    assert source.left_out == {".mp4 not named by the annotations": 1}
+
+
+def test_globs_choose_among_annotated_videos(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "a/1.mp4", "b/2.mp4")
+    table = annotate(tmp_path, "path,label\na/1.mp4,x\nb/2.mp4,x\nb/gone.mp4,x\n")
+    source = find_sources(root, [table], include=("b/*",))
+    assert source.paths == ("b/2.mp4", "b/gone.mp4")
+    assert source.left_out == {"annotated, but left out by --include or --exclude": 1}
+
+
+def test_one_name_for_two_files_is_refused(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "run/a.mkv", "run/a.mp4")
+    table = annotate(tmp_path, "path,label\nrun/a.avi,run\n")
+    with pytest.raises(AnnotationError, match=r"run/a\.avi may be run/a\.mkv or run/a\.mp4; --exclude"):
+        find_sources(root, [table])
+    assert find_sources(root, [table], exclude=("*.mkv",)).paths == ("run/a.mp4",)
+
+
+def test_two_annotations_of_one_file_are_refused(tmp_path: Path) -> None:
+    root = make_files(tmp_path / "videos", "abc.mp4")
+    text = "label,youtube_id,time_start,time_end,split\nrun,abc,1,11,train\nrun,abc,20,30,train\n"
+    with pytest.raises(AnnotationError, match=r"abc_000001_000011\.mp4 and abc_000020_000030\.mp4"):
+        find_sources(root, [annotate(tmp_path, text)])
+
+
+def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    make_files(tmp_path, "a.csv")
+    with pytest.raises(NotADirectoryError, match="annotation files go to --annotations"):
+        find_sources(tmp_path / "a.csv")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        find_sources(tmp_path / "gone")
+
+
+def test_an_output_has_one_order_of_classes() -> None:
+    known = ClassNames(("jump", "run"))
+    assert known.joined(ClassNames(), "out") == known
+    assert known.joined(ClassNames(("jump", "run"), ("take",)), "out") == ClassNames(("jump", "run"), ("take",))
+    with pytest.raises(ValueError, match=r"out has 2 classes \(jump, run, ...\); the annotations have 1 others"):
+        known.joined(ClassNames(("run",)), "out")
 
 
 def test_labels_are_numbered_by_name() -> None:

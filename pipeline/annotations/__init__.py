@@ -1,0 +1,1 @@
+"""The annotation files of published datasets: one reader per format, all giving the same kind of entries."""
