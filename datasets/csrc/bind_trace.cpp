@@ -100,8 +100,10 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
   Traces traces;
   {
     nb::gil_scoped_release unlocked;
-    const Estimates estimates = estimate(motion);
-    const Links links = link(motion, estimates);
+    thread_local Estimates estimates;
+    thread_local Links links;
+    estimate(motion, estimates);
+    link(motion, estimates, sampled.front(), sampled.back(), links);
     traces = follow(links, estimates, sampled, starts, width, height, reduced ? &*reduced : nullptr);
   }
   const std::size_t t = traces.num_sampled;

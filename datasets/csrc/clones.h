@@ -7,3 +7,12 @@
 #else
 #define VIDEOTX_CLONES
 #endif
+
+// Put before a loop none of whose passes writes what another one reads.
+#if defined(__clang__)
+#define VIDEOTX_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define VIDEOTX_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define VIDEOTX_INDEPENDENT
+#endif

@@ -8,19 +8,6 @@
 
 namespace videotx {
 
-// Pixels of the native picture per frame, in the direction of time.
-struct Velocity {
-  float x = 0.0F;
-  float y = 0.0F;
-};
-
-// What a block says about the time on one side of its picture: the mean velocity from here to its reference, and
-// 1 / (distance of that reference), which is how well it is known. A rate of 0 says "nothing known".
-struct Estimate {
-  Velocity velocity;
-  float rate = 0.0F;
-};
-
 struct Grid {
   int rows = 0;
   int columns = 0;
@@ -39,38 +26,54 @@ struct BlockMotion {
 
 inline constexpr std::int8_t kRefUnknown = -128;
 
-// Index of the cell that holds a position, clamped to the grid.
-inline std::size_t cell_at(const Grid& grid, float x, float y) {
-  const float last_column = static_cast<float>(grid.columns - 1);
-  const float last_row = static_cast<float>(grid.rows - 1);
-  const float column = x / grid.block;
-  const float row = y / grid.block;
-  const int c = static_cast<int>(column < 0.0F ? 0.0F : (column > last_column ? last_column : column));
-  const int r = static_cast<int>(row < 0.0F ? 0.0F : (row > last_row ? last_row : row));
-  return static_cast<std::size_t>(r) * static_cast<std::size_t>(grid.columns) + static_cast<std::size_t>(c);
-}
+// Velocities of the cells of one or more pictures, coordinate by coordinate, so that eight are worked on at once.
+// `rate` is 1 / (distance in frames that the velocity is the mean over), which is how well it is known, or 0 where
+// nothing is known; the velocity there is 0.
+struct Field {
+  std::vector<float> x;
+  std::vector<float> y;
+  std::vector<float> rate;
 
-// Both sides of every frame: estimates over [frame - |ref|, frame] and over [frame, frame + ref].
-struct Estimates {
-  std::vector<Estimate> past;    // (frame, row, column)
-  std::vector<Estimate> future;  // (frame, row, column)
+  void resize(std::size_t count) {
+    x.resize(count);
+    y.resize(count);
+    rate.resize(count);
+  }
+  void clear(std::size_t count) {
+    x.assign(count, 0.0F);
+    y.assign(count, 0.0F);
+    rate.assign(count, 0.0F);
+  }
 };
 
-Estimates estimate(const BlockMotion& motion);
+// Both sides of every frame of a run, (frame, row, column): what blocks say about [frame - |ref|, frame] and about
+// [frame, frame + ref].
+struct Estimates {
+  Field past;
+  Field future;
+  std::vector<std::uint8_t> has_past;  // by frame: whether any block says anything
+  std::vector<std::uint8_t> has_future;
+  std::vector<int> reach;  // by frame: the distance that at least half of its blocks refer back to or beyond
+};
 
-// Velocities between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`).
-// `filled` marks cells that no vector covers and that took their neighbours' velocity. A broken link has known motion
-// nowhere, or almost nowhere: a key frame that nothing crosses, or a cut.
+// Both this and `link` overwrite what `out` held and keep its memory: a clip needs megabytes of it, and asking the
+// system for those again and again costs more than the work.
+void estimate(const BlockMotion& motion, Estimates& out);
+
+// Velocities between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from
+// `first` on. `filled` is 1 for cells that no vector covers and that took their neighbours' velocity. A broken link has
+// known motion nowhere, or almost nowhere: a key frame that nothing crosses, or a cut.
 struct Links {
   Grid grid;
-  int num_links = 0;
-  std::vector<Velocity> forward;
-  std::vector<Velocity> backward;
-  std::vector<std::uint8_t> forward_filled;
-  std::vector<std::uint8_t> backward_filled;
+  int first = 0;
+  Field forward;  // (link, row, column)
+  Field backward;
+  std::vector<std::int32_t> forward_filled;
+  std::vector<std::int32_t> backward_filled;
   std::vector<std::uint8_t> broken;
 };
 
-Links link(const BlockMotion& motion, const Estimates& estimates);
+// The links between frame `first` and frame `last`.
+void link(const BlockMotion& motion, const Estimates& estimates, int first, int last, Links& out);
 
 }  // namespace videotx

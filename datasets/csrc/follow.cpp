@@ -14,6 +14,13 @@ namespace {
 // thing runs between the blocks, and a mean of both sides would be nobody's motion.
 constexpr float kEdge = 0.5F;
 
+// Index of the cell that holds a position, clamped to the grid.
+std::size_t cell_at(const Grid& grid, float x, float y) {
+  const auto column = static_cast<std::size_t>(std::clamp(x / grid.block, 0.0F, static_cast<float>(grid.columns - 1)));
+  const auto row = static_cast<std::size_t>(std::clamp(y / grid.block, 0.0F, static_cast<float>(grid.rows - 1)));
+  return row * static_cast<std::size_t>(grid.columns) + column;
+}
+
 struct Tap {
   std::size_t corner;  // upper left of four cells
   std::size_t right;   // step to the right one, 0 at the border
@@ -41,13 +48,6 @@ struct Walkers {
   std::vector<std::int32_t> num_filled;
 
   explicit Walkers(std::size_t count) : x(count), y(count), state(count), num_filled(count) {}
-};
-
-// One link's field, likewise.
-struct Field {
-  std::vector<float> x;
-  std::vector<float> y;
-  std::vector<std::int32_t> filled;
 };
 
 struct Step {
@@ -79,16 +79,23 @@ VIDEOTX_CLONES void move(std::size_t count, float* __restrict x, float* __restri
     const std::int32_t right = static_cast<std::int32_t>(left + 1 < step.columns);
     const std::int32_t below = static_cast<std::int32_t>(top + 1 < step.rows) * step.columns;
     const std::int32_t corner = top * step.columns + left;
-    const std::int32_t nearest = corner + static_cast<std::int32_t>(u >= 0.5F) * right + static_cast<std::int32_t>(v >= 0.5F) * below;
-    const float left_x = field_x[corner] + v * (field_x[corner + below] - field_x[corner]);
-    const float left_y = field_y[corner] + v * (field_y[corner + below] - field_y[corner]);
     const std::int32_t other = corner + right;
-    const float right_x = field_x[other] + v * (field_x[other + below] - field_x[other]);
-    const float right_y = field_y[other] + v * (field_y[other + below] - field_y[other]);
+    const float x00 = field_x[corner], x01 = field_x[other], x10 = field_x[corner + below], x11 = field_x[other + below];
+    const float y00 = field_y[corner], y01 = field_y[other], y10 = field_y[corner + below], y11 = field_y[other + below];
+    const float left_x = x00 + v * (x10 - x00);
+    const float left_y = y00 + v * (y10 - y00);
+    const float right_x = x01 + v * (x11 - x01);
+    const float right_y = y01 + v * (y11 - y01);
     const float mean_x = left_x + u * (right_x - left_x);
     const float mean_y = left_y + u * (right_y - left_y);
-    const float own_x = field_x[nearest];
-    const float own_y = field_y[nearest];
+    // The nearest of the four, by products: a choice would become a branch.
+    const std::int32_t to_right = static_cast<std::int32_t>(u >= 0.5F);
+    const std::int32_t to_below = static_cast<std::int32_t>(v >= 0.5F);
+    const auto east = static_cast<float>(to_right), west = 1.0F - east;
+    const auto south = static_cast<float>(to_below), north = 1.0F - south;
+    const float own_x = north * (west * x00 + east * x01) + south * (west * x10 + east * x11);
+    const float own_y = north * (west * y00 + east * y01) + south * (west * y10 + east * y11);
+    const std::int32_t nearest = corner + to_right * right + to_below * below;
     const float apart = std::fabs(mean_x - own_x) + std::fabs(mean_y - own_y);
     const float taken_x = apart > kEdge ? own_x : mean_x;
     const float taken_y = apart > kEdge ? own_y : mean_y;
@@ -109,35 +116,28 @@ using Residual = std::array<float, kResidualValues>;
 class Follower {
  public:
   Follower(const Links& links, const Estimates& estimates, float width, float height, const ResidualCells* cells)
-      : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {
-    field_.x.resize(links.grid.size());
-    field_.y.resize(links.grid.size());
-    field_.filled.resize(links.grid.size());
-  }
+      : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {}
 
-  // Walkers [begin, end) cross link `index` together, so that its field is read once while it is in the cache.
+  // Walkers [begin, end) cross the link after frame `index` together, so that its field is read while it is in the cache.
   void cross(Walkers& walkers, std::span<Residual> residuals, std::size_t begin, std::size_t end, std::size_t index,
              bool forward) {
-    if (links_.broken[index] != 0) {
+    const std::size_t which = index - static_cast<std::size_t>(links_.first);
+    if (links_.broken[which] != 0) {
       for (std::size_t i = begin; i < end; ++i) {
         walkers.state[i] |= kBroken;
       }
       return;
     }
     const Grid& grid = links_.grid;
-    const std::span<const Velocity> velocity =
-        std::span(forward ? links_.forward : links_.backward).subspan(index * grid.size(), grid.size());
-    const std::span<const std::uint8_t> filled =
-        std::span(forward ? links_.forward_filled : links_.backward_filled).subspan(index * grid.size(), grid.size());
-    for (std::size_t cell = 0; cell < grid.size(); ++cell) {
-      field_.x[cell] = velocity[cell].x;
-      field_.y[cell] = velocity[cell].y;
-      field_.filled[cell] = filled[cell];
-    }
+    const Field& field = forward ? links_.forward : links_.backward;
+    const std::size_t at = which * grid.size();
+    const float* const x = field.x.data() + at;
+    const float* const y = field.y.data() + at;
+    const std::int32_t* const filled = (forward ? links_.forward_filled : links_.backward_filled).data() + at;
     const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
     if (residuals.empty()) {
       move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-           walkers.num_filled.data() + begin, field_.x.data(), field_.y.data(), field_.filled.data(), step);
+           walkers.num_filled.data() + begin, x, y, filled, step);
       return;
     }
     const std::vector<float> from_x(walkers.x.begin() + static_cast<std::ptrdiff_t>(begin),
@@ -145,7 +145,7 @@ class Follower {
     const std::vector<float> from_y(walkers.y.begin() + static_cast<std::ptrdiff_t>(begin),
                                     walkers.y.begin() + static_cast<std::ptrdiff_t>(end));
     move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-         walkers.num_filled.data() + begin, field_.x.data(), field_.y.data(), field_.filled.data(), step);
+         walkers.num_filled.data() + begin, x, y, filled, step);
     for (std::size_t i = begin; i < end; ++i) {
       const Point from{from_x[i - begin], from_y[i - begin]};
       const Point to{walkers.x[i], walkers.y[i]};
@@ -158,12 +158,12 @@ class Follower {
   // in the residual of the block that predicts across this link.
   void add_residual(Residual& sum, std::size_t index, Point first, Point second, float sign) const {
     const std::size_t cells = links_.grid.size();
-    const float past = estimates_.past[(index + 1) * cells + cell_at(links_.grid, second.x, second.y)].rate;
+    const float past = estimates_.past.rate[(index + 1) * cells + cell_at(links_.grid, second.x, second.y)];
     if (past > 0.0F) {
       add_cell(sum, index + 1, second, sign * past, past);
       return;
     }
-    const float future = estimates_.future[index * cells + cell_at(links_.grid, first.x, first.y)].rate;
+    const float future = estimates_.future.rate[index * cells + cell_at(links_.grid, first.x, first.y)];
     if (future > 0.0F) {
       add_cell(sum, index, first, -sign * future, future);
     }
@@ -189,7 +189,6 @@ class Follower {
   float width_;
   float height_;
   const ResidualCells* cells_;
-  Field field_;
 };
 
 }  // namespace

@@ -1,0 +1,59 @@
+// The loops over the cells of a picture that `flow.cpp` is made of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "flow.h"
+
+namespace videotx {
+
+// Velocities of one picture.
+struct View {
+  const float* x;
+  const float* y;
+  const float* rate;
+};
+
+inline View view_of(const Field& field, std::size_t begin) {
+  return {field.x.data() + begin, field.y.data() + begin, field.rate.data() + begin};
+}
+
+// Half of a link: velocities on the grid of one of its ends.
+struct Side {
+  float* x;
+  float* y;
+  float* rate;
+  std::int32_t* filled;
+};
+
+// Centres of the cells, row by row.
+struct Centres {
+  std::vector<float> x;
+  std::vector<float> y;
+
+  explicit Centres(const Grid& grid);
+};
+
+// One list of one picture turned into velocities: to `past` or `future` by the sign of its references, better known ones
+// before others, the mean of equals.
+void offer_list(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Side past, Side future);
+
+// `own` are the estimates of the frame whose grid this is, on the side of the link; `behind` those on its other side,
+// which only serve as a guess; `opposite` those of the frame at the other end, `frames_away`. Returns how many cells
+// neither knows.
+std::size_t fill_known(const Grid& grid, const Centres& centres, View own, View behind, View opposite,
+                       float frames_away, Side side);
+
+// Unknown cells take the velocities of a further picture, `frames_away`, whose references lie beyond the link: of
+// `highest_rate` at most. Returns how many cells did.
+//
+// Known cells are made `steady` by it if asked for. A picture that refers far back knows the mean velocity over that time
+// better than the pictures between, whose short vectors are rounded each, and which get away with none where two
+// references average to the right picture (direct and skipped blocks of slow zooms). Estimates are weighted as if
+// rounding were all their error, unless they contradict.
+std::size_t take_further(const Grid& grid, const Centres& centres, View further, float frames_away, float highest_rate,
+                         bool steady, Side side);
+
+}  // namespace videotx
