@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
+from h264_streams import coded_packets, shown_by_libavcodec
 
 from videotx.extract import _native
 
@@ -78,29 +78,6 @@ SLOW = [
     "action/vid_h264.264",
     "action/vid_h264.mp4",
 ]
-
-
-def coded_packets(path: Path) -> tuple[bytes, list[bytes]]:
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        return stream.codec_context.extradata or b"", [bytes(p) for p in container.demux(stream) if p.size]
-
-
-def shown_by_libavcodec(path: Path) -> list[tuple[int | None, str]]:
-    """Number of the packet and type of each picture, in display order."""
-    shown = []
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        number = 0
-        for packet in container.demux(stream):
-            if packet.size:
-                packet.pts = number
-                number += 1
-            shown += [
-                (f.pts, "?IPBS"[f.pict_type]) for f in stream.codec_context.decode(packet if packet.size else None)
-            ]
-    return shown
 
 
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])

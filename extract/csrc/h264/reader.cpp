@@ -214,8 +214,8 @@ void Reader::end_picture() {
 void Reader::end_frame() {
   if (!picture_) return;
   const PicturePointer picture = std::exchange(picture_, nullptr);
-  // A field that stays alone leaves half of the frame's macroblocks missing.
-  if (picture->first_field && picture->clear_missing()) picture->coded.damaged = true;
+  // A field that stays alone may serve as a reference, but libavcodec does not show it.
+  if (picture->first_field) picture->display = false;
   buffer_.show(header_, picture);
 }
 
