@@ -6,19 +6,12 @@
 // a line more or less where it points into a field of the other parity. A vector into the other field of the same frame
 // has no distance in frames: where there is no other, the cell is unknown.
 #include <algorithm>
+#include <array>
 
 #include "h264/picture.h"
 
 namespace videotx::h264 {
 namespace {
-
-struct CellMotion {
-  PictureId id = kNoPicture;
-  Structure structure = Structure::kFrame;
-  bool used = false;
-  int x = 0;
-  int y = 0;
-};
 
 std::int16_t bounded(int value) { return static_cast<std::int16_t>(std::clamp(value, -32768, 32767)); }
 
@@ -27,7 +20,7 @@ class FieldExport {
   FieldExport(Picture& picture, bool as_coded) : picture_(picture), coded_(picture.coded), as_coded_(as_coded) {}
 
   void run() {
-    const std::size_t cells = columns_ * 4 * rows_ * 4;
+    const std::size_t cells = columns_ * rows_ * 16;
     coded_.mv.assign(cells * 4, 0);
     coded_.ref.assign(cells * 2, -1);
     if (as_coded_) {
@@ -36,76 +29,111 @@ class FieldExport {
       coded_.coded_structure.assign(cells * 2, 0);
     }
     for (std::size_t list = 0; list < 2; ++list) {
-      for (std::size_t y = 0; y < rows_ * 4; ++y) {
-        for (std::size_t x = 0; x < columns_ * 4; ++x) {
+      for (std::size_t y = 0; y < rows_ * 2; ++y) {
+        for (std::size_t x = 0; x < columns_ * 2; ++x) {
           if (as_coded_) put_as_coded(list, x, y);
-          put(list, x, y);
+          const std::size_t place = y / 2 * columns_ + x / 2;
+          if (!picture_.is_field(place)) {
+            put_frame_block(list, x, y);
+          } else if (y / 2 % 2 == 0) {
+            put_field_blocks(list, x, y);
+          }
         }
       }
     }
   }
 
  private:
-  // What the block at a cell of Picture's grids says, in quarter samples of the frame.
-  [[nodiscard]] CellMotion motion(std::size_t list, std::size_t x, std::size_t y) const {
-    const std::size_t place = y / 4 * columns_ + x / 4;
-    CellMotion result;
+  // What the 8x8 block of a list at (x, y) of Picture's grids refers to.
+  struct Block {
+    bool used = false;
+    PictureId id = kNoPicture;
+    Structure structure = Structure::kFrame;
+    std::size_t first = 0;  // its first vector
+    int shift = 0;          // of its vectors in quarter samples of the frame, once they are doubled
+  };
+
+  [[nodiscard]] Block block(std::size_t list, std::size_t x, std::size_t y) {
+    Block result;
+    const std::size_t place = y / 2 * columns_ + x / 2;
     if (picture_.slice_of_macroblock[place] == kNoSlice) {
       result.used = list < num_lists_;  // it may have had motion
       return result;
     }
-    const std::int8_t index = picture_.ref_index[list][y / 2 * columns_ * 2 + x / 2];
+    const std::int8_t index = picture_.ref_index[list][y * columns_ * 2 + x];
     if (index < 0) return result;
     const ReferenceId reference = picture_.reference_of(place, list, index);
-    const MotionVector mv = picture_.mv[list][y * columns_ * 4 + x];
-    result = {reference.id, reference.structure, true, mv.x, mv.y};
+    result = {true, reference.id, reference.structure, y * 2 * stride_ + x * 2, 0};
     if (picture_.is_field(place)) {
-      result.y *= 2;
-      const bool bottom = y / 4 % 2 == 1;
       const bool to_bottom = reference.structure == Structure::kBottom;
-      if (bottom != to_bottom) result.y += to_bottom ? 4 : -4;
+      if (to_bottom != (y / 2 % 2 == 1)) result.shift = to_bottom ? 4 : -4;
       coded_.field_motion = true;
     }
     return result;
   }
 
-  [[nodiscard]] bool known(const CellMotion& m) const { return m.used && m.id != kNoPicture && m.id != coded_.id; }
+  [[nodiscard]] bool known(const Block& b) const { return b.used && b.id != kNoPicture && b.id != coded_.id; }
 
-  [[nodiscard]] CellMotion merged(const CellMotion& top, const CellMotion& bottom) const {
-    if (known(top) && known(bottom) && top.id == bottom.id) {
-      return {top.id, top.structure, true, (top.x + bottom.x) / 2, (top.y + bottom.y) / 2};
+  std::int8_t position(PictureId id) { return position_of(coded_.references, id); }
+
+  void put_frame_block(std::size_t list, std::size_t x, std::size_t y) {
+    const Block b = block(list, x, y);
+    if (!b.used) return;
+    const std::int8_t ref = position(known(b) ? b.id : kNoPicture);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::size_t offset = i / 2 * stride_ + i % 2;
+      const MotionVector mv = known(b) ? picture_.mv[list][b.first + offset] : MotionVector{};
+      put(list, (y * 2) * stride_ + x * 2 + offset, ref, mv.x, mv.y);
     }
-    if (known(top)) return top;
-    if (known(bottom)) return bottom;
-    return top.used ? top : bottom;
   }
 
-  void put(std::size_t list, std::size_t x, std::size_t y) {
-    CellMotion m;
-    if (picture_.is_field(y / 4 * columns_ + x / 4)) {
-      // Rows 0 to 7 of a pair are rows 0 to 3 of its field macroblocks.
-      const std::size_t row = y / 8 * 8 + y % 8 / 2;
-      m = merged(motion(list, x, row), motion(list, x, row + 4));
-    } else {
-      m = motion(list, x, y);
+  // The block of the top field at (x, y), and that of the bottom field on the same lines.
+  void put_field_blocks(std::size_t list, std::size_t x, std::size_t y) {
+    const Block top = block(list, x, y);
+    const Block bottom = block(list, x, y + 2);
+    if (!top.used && !bottom.used) return;
+    const bool mean = known(top) && known(bottom) && top.id == bottom.id;
+    const Block& chosen = known(top) ? top : bottom;
+    const bool unknown = !known(chosen);
+    const std::int8_t ref = position(unknown ? kNoPicture : chosen.id);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::size_t row = i / 2;
+      const auto vector = [&](const Block& b) {
+        const MotionVector mv = picture_.mv[list][b.first + row * stride_ + i % 2];
+        return std::array<int, 2>{mv.x, 2 * mv.y + b.shift};
+      };
+      std::array<int, 2> mv{};
+      if (!unknown) mv = vector(chosen);
+      if (mean) {
+        const std::array<int, 2> other = vector(bottom);
+        mv = {(mv[0] + other[0]) / 2, (mv[1] + other[1]) / 2};
+      }
+      // Row r of a field macroblock's cells covers rows 2r and 2r + 1 of the pair's.
+      const std::size_t at = (y / 4 * 8 + (y % 2 * 2 + row) * 2) * stride_ + x * 2 + i % 2;
+      put(list, at, ref, mv[0], mv[1]);
+      put(list, at + stride_, ref, mv[0], mv[1]);
     }
-    if (!m.used) return;
-    const std::size_t at = (list * rows_ * 4 + y) * columns_ * 4 + x;
-    coded_.ref[at] = position_of(coded_.references, known(m) ? m.id : kNoPicture);
-    if (!known(m)) return;
-    coded_.mv[2 * at] = bounded(m.x);
-    coded_.mv[2 * at + 1] = bounded(m.y);
+  }
+
+  void put(std::size_t list, std::size_t cell, std::int8_t ref, int x, int y) {
+    const std::size_t at = list * rows_ * 4 * stride_ + cell;
+    coded_.ref[at] = ref;
+    coded_.mv[2 * at] = bounded(x);
+    coded_.mv[2 * at + 1] = bounded(y);
   }
 
   void put_as_coded(std::size_t list, std::size_t x, std::size_t y) {
-    const CellMotion m = motion(list, x, y);
-    if (!m.used || m.id == kNoPicture) return;
-    const std::size_t at = (list * rows_ * 4 + y) * columns_ * 4 + x;
-    const MotionVector mv = picture_.mv[list][y * columns_ * 4 + x];
-    coded_.coded_mv[2 * at] = mv.x;
-    coded_.coded_mv[2 * at + 1] = mv.y;
-    coded_.coded_ref[at] = position_of(coded_.references, m.id);
-    coded_.coded_structure[at] = static_cast<std::uint8_t>(m.structure);
+    const Block b = block(list, x, y);
+    if (!b.used || b.id == kNoPicture) return;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::size_t cell = b.first + i / 2 * stride_ + i % 2;
+      const std::size_t at = list * rows_ * 4 * stride_ + cell;
+      const MotionVector mv = picture_.mv[list][cell];
+      coded_.coded_mv[2 * at] = mv.x;
+      coded_.coded_mv[2 * at + 1] = mv.y;
+      coded_.coded_ref[at] = position(b.id);
+      coded_.coded_structure[at] = static_cast<std::uint8_t>(b.structure);
+    }
   }
 
   Picture& picture_;
@@ -114,6 +142,7 @@ class FieldExport {
   std::size_t num_lists_ = picture_.num_lists();
   std::size_t columns_ = static_cast<std::size_t>(coded_.macroblock_columns);
   std::size_t rows_ = static_cast<std::size_t>(coded_.macroblock_rows);
+  std::size_t stride_ = columns_ * 4;
 };
 
 }  // namespace
