@@ -29,6 +29,9 @@ demo: $(VENV)/.built
 	$(BIN)/videotx info demo/shards.zarr
 	$(BIN)/videotx verify demo/shards.zarr
 	$(BIN)/python examples/measure_motion.py demo/videos demo/shards.zarr demo/motion.png
+	$(BIN)/python examples/train.py --shards demo/shards.zarr --out demo/run --model dvt_tiny --model-settings dim=32 depth=2 \
+		--size 64 --stride 2 --flip 0 --val-share 0.25 --steps 12 --batch-size 4 --workers 0 --threads 1 --no-progress
+	$(BIN)/python examples/inspect_shard.py demo/shards.zarr demo/clip.png --from-run demo/run
 
 test: $(VENV)/.built
 	$(BIN)/python -m pytest

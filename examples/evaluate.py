@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -57,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     run = one_flag("from_run", argv)
     settings = parse(Evaluation, argv, __doc__, recipes, defaults_of(Path(run)) if run else None)
     found = evaluate(settings)
-    print("\n".join(f"{name:<28}{value}" for name, value in found.items()))
+    if os.environ.get("RANK", "0") == "0":
+        print("\n".join(f"{name:<28}{value}" for name, value in found.items()))
     return 0
 
 

@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import json
 import math
+import os
 import signal
 import sys
 import time
@@ -67,9 +68,14 @@ class Result:
 def main(argv: list[str] | None = None) -> int:
     settings = parse(Settings, argv, __doc__, {name: recipe.settings for name, recipe in RECIPES.items()})
     result = train(settings)
+    talks = os.environ.get("RANK", "0") == "0"
     if result.stopped:
-        print(f"stopped by a signal; the same command goes on from {settings.out}", file=sys.stderr)
+        if talks:
+            print(f"stopped by a signal; the same command goes on from {settings.out}", file=sys.stderr)
         return STOPPED
+    if talks:
+        measures = ", ".join(f"{name} {value:.2f}" for name, value in result.evaluations[-1].items() if name != "step")
+        print(f"{settings.out}: step {len(result.steps)}, loss {result.steps[-1]['loss']:.3f}, {measures}")
     return 0
 
 

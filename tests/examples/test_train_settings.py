@@ -20,6 +20,8 @@ from train import Training, build_model, train
 from videotx.models import MODELS
 from videotx.models.checkpoints import CheckpointError
 
+from .test_train import stop_after
+
 FAMILIES: dict[str, dict[str, Any]] = {
     "vivit_base_model3": {"dim": 16, "depth": 1, "num_heads": 2, "mlp_dim": 16, "num_frames": 4},
     "vidtr_small": {"dim": 16, "depth": 1, "num_heads": 2, "mlp_dim": 16, "num_frames": 4},
@@ -28,6 +30,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "mvit_v2_small_16x4": {"dim": 8, "depth": 2, "stages_at": (1,), "num_frames": 4},
     "dvt_tiny": {"dim": 16, "depth": 1, "num_heads": 2, "mlp_dim": 16, "num_frames": 4},
 }
+
+COMPILES = pytest.mark.filterwarnings("ignore:.*is deprecated.*:DeprecationWarning:torch")  # torch warns of itself
 
 
 @pytest.fixture
@@ -70,26 +74,33 @@ def test_accumulated_steps_are_those_of_larger_batches(settings_of: Callable[...
 
 
 @pytest.mark.slow
+@COMPILES
 def test_a_compiled_model_learns_the_same(settings_of: Callable[..., Any], other: Path) -> None:
     eager = train(settings_of(steps=3))
     compiled = train(settings_of(steps=3, compile=True, out=other))
     assert losses(compiled) == pytest.approx(losses(eager), rel=1e-3)
-    resumed = train(settings_of(steps=3, compile=True, out=other))
-    assert losses(resumed) == losses(compiled)
 
 
+@COMPILES
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("name", ["vivit_base_model3", "dvt_tiny"])
 @pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"precision": "float16"}, {"compile": True}])
 def test_a_gpu_learns_the_same(
-    settings_of: Callable[..., Any], other: Path, name: str, changes: dict[str, Any]
+    settings_of: Callable[..., Any],
+    other: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    changes: dict[str, Any],
 ) -> None:
     tiny = {"model": name, "model_settings": FAMILIES[name], "steps": 4, "ema": 0.9, "workers": 1, "stride": 1}
     cpu = train(settings_of(**tiny, device="cpu"))
     gpu = train(settings_of(**tiny, **changes, device="cuda", out=other))
     assert losses(gpu) == pytest.approx(losses(cpu), abs=0.05)
-    again = train(settings_of(**tiny, **changes, device="cuda", out=other))
-    assert losses(again) == losses(gpu)
+    broken = settings_of(**tiny, **changes, device="cuda", out=other.with_name("broken"))
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        assert train(broken).stopped
+    assert losses(train(broken)) == pytest.approx(losses(gpu), abs=1e-3)  # sums on a GPU are not in a fixed order
 
 
 def test_weights_of_another_training_start_a_new_one(settings_of: Callable[..., Any]) -> None:
