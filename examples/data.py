@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from memory import MemoryClips
 from processes import Processes
-from settings import Settings
+from settings import Settings, TargetKind
 from targets import Targets
 from videotx.datasets import (
     Clip,
@@ -31,7 +31,7 @@ from videotx.datasets import (
 from videotx.datasets.augment import Chain, ColourJitter, RandAugment, RandomErasing, Transform
 from videotx.datasets.clips import ClipIndex, Geometry
 from videotx.datasets.crops import Crop, EvenCrops, RandomResizedCrop, ScaleJitter, WholePicture
-from videotx.datasets.labels import AnnotationFile, Annotations
+from videotx.datasets.labels import AnnotationFile, Annotations, stored_targets
 from videotx.datasets.mix import Mix
 from videotx.datasets.normalise import IMAGENET
 from videotx.datasets.views import FixedRate, Sampling, Segments, Views
@@ -63,20 +63,24 @@ class Data:
 
 
 def open_data(settings: Settings) -> Data:
-    """Open the shards and split them: by a column of the annotations, by shards, or by a fixed share of the videos."""
+    """Open the shards and split them: by ``val_shards``, by the splits that are stored or annotated, or by a share."""
     shards = open_shards(settings.shards)
     other = shards if settings.val_shards is None else open_shards(settings.val_shards)
     names = settings.class_names.read_text(encoding="utf-8").split("\n") if settings.class_names else []
     names = [name.strip() for name in names if name.strip()]
     if settings.annotations is None:
         train, val = Split(shards), Split(other)
+        has_splits = bool((shards.videos["split"] != "").any())
     else:
         train = Split(shards, annotations=_annotations(settings, settings.train_split, names))
         val = Split(other, annotations=_annotations(settings, settings.val_split, names))
-    if settings.val_shards is None and (settings.annotations is None or settings.split_column is None):
+        has_splits = settings.split_column is not None
+    if settings.val_shards is None and not has_splits:
         rows = _held_out(shards, settings.val_share)
-        train = replace(train, rows=np.setdiff1d(shards.readable(), rows))
-        val = replace(val, rows=rows)
+        train, val = replace(train, rows=np.setdiff1d(shards.readable(), rows)), replace(val, rows=rows)
+    elif settings.val_shards is None and settings.annotations is None:
+        train = replace(train, rows=shards.split(settings.train_split))
+        val = replace(val, rows=shards.split(settings.val_split))
     return Data(train, val, _targets(settings, [train, val], names))
 
 
@@ -102,37 +106,51 @@ def _held_out(shards: Shards, share: float) -> npt.NDArray[np.int64]:
 
 
 def _targets(settings: Settings, splits: list[Split], names: list[str]) -> Targets:
-    """How many classes of what: as set, as named, or as many as the labels reach to."""
-    kinds = ("verb", "noun") if settings.targets == "verb_noun" else (ONE_TARGET,)
-    if settings.num_classes and len(settings.num_classes) != len(kinds):
-        raise ValueError(f"expected a number of classes for each of {', '.join(kinds)}, got {settings.num_classes}")
+    """What is predicted follows from the labels; of how many classes: as set, as named, or as many as they reach to."""
     labels = np.concatenate([_labels(split) for split in splits])
-    if settings.targets == "multiple":
-        return Targets("multiple", {ONE_TARGET: len(names)}, {ONE_TARGET: tuple(names)})
+    if labels.ndim == 1:
+        kind: TargetKind = "single"
+    else:
+        kind = "multiple" if np.issubdtype(labels.dtype, np.floating) else "verb_noun"
+    if settings.targets not in (None, kind):
+        raise ValueError(f"expected labels of kind {settings.targets!r}, the data have {kind!r}")
+    if kind == "multiple" and settings.label_smoothing:
+        raise ValueError("label smoothing shares one class with the others; with several per video set it to 0")
+    known = _names(kind, splits[0], names)
+    if settings.num_classes and len(settings.num_classes) != len(known):
+        raise ValueError(f"expected a number of classes for each of {', '.join(known)}, got {settings.num_classes}")
+    if kind == "multiple":
+        return Targets(kind, {ONE_TARGET: labels.shape[1]}, known)
     if labels.min() < 0:
-        raise ValueError(
-            f"{settings.shards}: some videos have no label; give annotations, or extract from labelled folders"
-        )
-    known = tuple(names) or next(
-        (split.annotations.class_names for split in splits if split.annotations is not None),
-        splits[0].shards.class_names,
-    )
+        raise ValueError(f"{settings.shards}: some videos have no label; give annotations, or choose a split that has")
     highest = labels.reshape(len(labels), -1).max(0) + 1
-    least = settings.num_classes or (
-        (max(len(known), int(highest[0])),) if len(kinds) == 1 else tuple(highest.tolist())
-    )
-    if np.any(highest > least):
-        raise ValueError(f"expected labels below {least}, got some up to {(highest - 1).tolist()}")
-    return Targets(
-        settings.targets, dict(zip(kinds, map(int, least), strict=True)), {ONE_TARGET: known} if known else {}
-    )
+    found = [max(len(of_target), int(most)) for of_target, most in zip(known.values(), highest, strict=True)]
+    sizes = settings.num_classes or tuple(found)
+    if np.any(highest > sizes):
+        raise ValueError(f"expected labels below {sizes}, got some up to {(highest - 1).tolist()}")
+    return Targets(kind, dict(zip(known, sizes, strict=True)), known)
+
+
+def _names(kind: TargetKind, split: Split, names: list[str]) -> dict[str, tuple[str, ...]]:
+    """The names of the classes by target: given in a file, annotated, stored, or none."""
+    if kind == "verb_noun":
+        stored = split.annotations is None
+        return {"verb": split.shards.verb_names if stored else (), "noun": split.shards.noun_names if stored else ()}
+    if names:
+        return {ONE_TARGET: tuple(names)}
+    return {ONE_TARGET: split.shards.class_names if split.annotations is None else split.annotations.class_names}
 
 
 def _labels(split: Split) -> npt.NDArray[Any]:
     if split.annotations is not None:
         return np.stack(list(split.annotations.targets.values()))
-    rows = split.shards.readable() if split.rows is None else split.rows
-    return np.asarray(split.shards.videos["label"][rows], np.int64)
+    rows = split.shards.readable()
+    if split.rows is not None:
+        rows = np.intersect1d(rows, split.rows)
+    if not rows.size:
+        raise ValueError(f"{split.shards.path}: expected videos in every split, one has none that can be read")
+    stored = stored_targets(split.shards.videos, rows, len(split.shards.class_names))
+    return np.stack([stored[int(row)] for row in rows])
 
 
 def streams_of(model: VideoModel[Any]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import sys
 import time
@@ -91,7 +92,8 @@ def evaluate(settings: Evaluation) -> dict[str, Any]:
         processes.wait()
         seconds = time.perf_counter() - began
         results: dict[str, Any] = {
-            **{name: round(value, 3) for name, value in summary(found, data.targets).items()},
+            # JSON has no NaN, which is what a mean over no classes is.
+            **{k: None if math.isnan(v) else round(v, 3) for k, v in summary(found, data.targets).items()},
             "videos": len(found.rows),
             "views": "x".join(map(str, settings.test_views)),
             "average": settings.test_average,
@@ -177,7 +179,8 @@ def _write(
             from plots import draw_confusion
 
             draw_confusion(out / f"{prefix}confusion.png", matrix, names)
-    paths = split.shards.videos["path"][found.rows]
+    videos = split.shards.videos
+    paths = [videos["segment"][row] or videos["path"][row] for row in found.rows]
     best = {target: scores.argmax(1) for target, scores in found.scores.items()}
     lines = [
         [paths[i], *(part for t in best for part in (_label(found, targets, t, i), targets.name(t, int(best[t][i]))))]

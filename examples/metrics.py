@@ -44,3 +44,9 @@ def average_precision(scores: Scores, label: npt.NDArray[Any]) -> npt.NDArray[np
             chosen = scores[:, c][None] >= threshold[:, None]  # positive video
             out[c] = ((chosen & positive).sum(1) / chosen.sum(1)).mean()
     return out
+
+
+def mean_over_classes(values: npt.NDArray[np.float64]) -> float:
+    """The mean of the classes that have videos; NaN where none has."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Subset
 from tqdm import tqdm
 
 from data import NORMALISE, make_loader, model_inputs
-from metrics import average_precision, class_accuracy, confusion, in_top
+from metrics import average_precision, class_accuracy, confusion, in_top, mean_over_classes
 from processes import Processes
 from settings import Settings
 from targets import Targets
@@ -79,7 +79,7 @@ def summary(predictions: Predictions, targets: Targets) -> dict[str, float]:
     """Top-1, top-5 and mean class accuracy in per cent, by target and of both at once; mAP for multi-label."""
     if targets.kind == "multiple":
         (scores,) = predictions.scores.values()
-        return {"map": 100 * float(np.nanmean(average_precision(scores, predictions.label)))}
+        return {"map": 100 * mean_over_classes(average_precision(scores, predictions.label))}
     found: dict[str, float] = {}
     both = {k: np.ones(len(predictions.rows), bool) for k in (1, 5)}
     for target, scores in predictions.scores.items():
@@ -88,7 +88,7 @@ def summary(predictions: Predictions, targets: Targets) -> dict[str, float]:
             right = in_top(scores, label, k)
             both[k] &= right
             found[f"{prefix}top{k}"] = 100 * float(right.mean())
-        found[f"{prefix}class_accuracy"] = 100 * float(np.nanmean(class_accuracy(confusion(scores, label))))
+        found[f"{prefix}class_accuracy"] = 100 * mean_over_classes(class_accuracy(confusion(scores, label)))
     if len(predictions.scores) > 1:
         found |= {f"action_top{k}": 100 * float(right.mean()) for k, right in both.items()}
     return found

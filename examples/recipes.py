@@ -94,7 +94,6 @@ RECIPES: dict[str, Recipe] = {
             "model": "vivit_large_model2",
             "model_settings": {"temporal_depth": 4},
             "targets": "verb_noun",
-            "label_columns": ("verb_class", "noun_class"),
             "num_classes": (97, 300),
             "stride": 1,
             "colour_jitter": 0.0,

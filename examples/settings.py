@@ -40,13 +40,15 @@ class Settings:
     out: Path = setting(Path("run"), "folder for checkpoints, logs, plots and weights")
     val_shards: Path | None = setting(None, "shards to evaluate on; else a split or a share of the training shards")
     val_share: float = setting(0.1, "share of the videos kept for evaluation where no split is given")
-    annotations: Path | None = setting(None, "CSV or TSV of labels; else the classes stored in the shards")
-    targets: TargetKind = setting("single", "one class per video, several (multi-label), or a verb and a noun")
+    annotations: Path | None = setting(None, "CSV or TSV of labels; else those stored in the shards")
+    targets: TargetKind | None = setting(
+        None, "one class per video, several, or a verb and a noun; else what is stored"
+    )
     video_column: str = setting("video", "column of --annotations with the videos' names")
     label_columns: tuple[str, ...] = setting((), "its column of labels, or of verbs and of nouns")
     split_column: str | None = setting(None, "its column that tells splits apart")
-    train_split: str = setting("train", "value there of videos to train on")
-    val_split: str = setting("val", "value there of videos to evaluate on")
+    train_split: str = setting("train", "split of videos to train on: a value there, or a split stored in the shards")
+    val_split: str = setting("val", "split of videos to evaluate on")
     class_names: Path | None = setting(None, "file of class names, one a line, in the order of the logits")
     num_classes: tuple[int, ...] = setting((), "number of classes, or of verbs and of nouns; else found in the data")
 
@@ -143,12 +145,8 @@ class Settings:
             raise ValueError(f"expected a batch of whole sets of {self.repeats} clips, got {self.batch_size}")
         if self.init_image is not None and self.init_video is not None:
             raise ValueError("expected one of init_image and init_video, got both")
-        if self.targets == "multiple" and self.label_smoothing:
-            raise ValueError("label smoothing shares one class with the others; with several per video set it to 0")
-        if self.targets != "single" and self.annotations is None:
-            raise ValueError(f"targets {self.targets!r} come from a file: expected annotations, got none")
-        if self.targets == "multiple" and self.class_names is None:
-            raise ValueError("targets 'multiple' needs class_names, a file with a name per line")
+        if self.targets == "multiple" and self.annotations is not None and self.class_names is None:
+            raise ValueError("targets 'multiple' of a file need class_names, a file with a name per line")
 
     def plain(self) -> dict[str, Any]:
         """The settings in types of JSON."""

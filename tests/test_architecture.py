@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[1]
 def modules_loaded_by(package: str) -> set[str]:
     """Import every module of a package in a new process and return the names in its ``sys.modules``."""
     code = f"""
-import importlib, pkgutil, sys
+import importlib, importlib.util, pkgutil, sys
 package = importlib.import_module({package!r})
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    importlib.import_module(module.name)
+    if not module.name.endswith("_triton") or importlib.util.find_spec("triton"):  # torch for CUDA alone brings it
+        importlib.import_module(module.name)
 print("\\n".join(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

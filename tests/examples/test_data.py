@@ -14,8 +14,8 @@ import torch
 from data import TrainLoader, model_inputs, open_data, streams_of, train_clips, val_clips
 from memory import MemoryClips
 from processes import Processes
-from train import build_model
-from videotx.datasets import Clip, ClipDataset, ClipSpec, collate, open_shards
+from train import build_model, train
+from videotx.datasets import Clip, ClipDataset, ClipSpec, Shards, collate, open_shards
 from videotx.datasets.augment import RandomErasing
 from videotx.datasets.clips import ClipIndex
 from videotx.datasets.crops import RandomResizedCrop
@@ -43,6 +43,56 @@ def test_a_share_of_the_videos_is_held_out(settings_of: Callable[..., Any], shar
 def test_half_of_the_videos_is_half_of_every_class(settings_of: Callable[..., Any]) -> None:
     data = open_data(settings_of(val_share=0.5))
     assert sorted(data.val.shards.videos["label"][data.val.rows]) == list(range(8))
+
+
+@pytest.fixture
+def stored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """The demo shards with other columns in their table of videos."""
+
+    def change(**columns: Any) -> None:
+        def opened(path: Path) -> Shards:
+            shards = open_shards(path)
+            shards.videos.update({name: np.array(values) for name, values in columns.items()})
+            return shards
+
+        monkeypatch.setattr("data.open_shards", opened)
+
+    return change
+
+
+def test_stored_splits_are_used(settings_of: Callable[..., Any], stored: Callable[..., None]) -> None:
+    stored(split=["train"] * 10 + ["val test1"] * 5 + ["test1"])
+    data = open_data(settings_of())
+    assert data.train.rows.tolist() == list(range(10))
+    assert data.val.rows.tolist() == list(range(10, 15))
+    assert open_data(settings_of(val_split="test1")).val.rows.tolist() == list(range(10, 16))
+    with pytest.raises(ValueError, match="got 'test'; there are test1, train, val"):
+        open_data(settings_of(val_split="test"))
+
+
+def test_stored_verbs_and_nouns_are_used(settings_of: Callable[..., Any], stored: Callable[..., None]) -> None:
+    stored(verb=np.arange(16) % 3, noun=np.arange(16) % 5)
+    targets = open_data(settings_of()).targets
+    assert (targets.kind, targets.num_classes) == ("verb_noun", {"verb": 3, "noun": 5})
+    assert open_data(settings_of(num_classes=(97, 300))).targets.num_classes == {"verb": 97, "noun": 300}
+    with pytest.raises(ValueError, match="expected labels of kind 'single', the data have 'verb_noun'"):
+        open_data(settings_of(targets="single"))
+
+
+def test_stored_actions_are_used(settings_of: Callable[..., Any], stored: Callable[..., None]) -> None:
+    stored(actions=["1 0.0 2.0;7 1.0 3.0", *[""] * 15])
+    data = open_data(settings_of(val_share=0.5))
+    assert (data.targets.kind, data.targets.num_classes) == ("multiple", 8)
+    done = train(settings_of(steps=1, num_frames=4))
+    assert done.steps[0]["loss"] == pytest.approx(np.log(2), abs=0.05)
+    with pytest.raises(ValueError, match="label smoothing shares one class"):
+        open_data(settings_of(label_smoothing=0.1))
+
+
+def test_videos_without_a_label_are_an_error(settings_of: Callable[..., Any], stored: Callable[..., None]) -> None:
+    stored(label=[-1, *[3] * 15])
+    with pytest.raises(ValueError, match="some videos have no label"):
+        open_data(settings_of())
 
 
 def test_labels_beyond_the_classes_are_an_error(settings_of: Callable[..., Any]) -> None:

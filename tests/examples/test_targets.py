@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from metrics import average_precision, class_accuracy, confusion, in_top
+from metrics import average_precision, class_accuracy, confusion, in_top, mean_over_classes
 from predict import Predictions, summary
 from targets import Targets
 
@@ -91,6 +91,11 @@ def test_average_precision() -> None:
     assert np.isnan(average_precision(scores, np.zeros((4, 1)))).all()
     # All equal: one step, and the precision is the share of positives.
     assert average_precision(np.ones((4, 1)), np.array([[1], [0], [1], [0]])) == pytest.approx(0.5)
+
+
+def test_a_mean_over_classes_without_videos_is_not_known() -> None:
+    assert mean_over_classes(np.array([0.5, np.nan, 1.0])) == 0.75
+    assert np.isnan(mean_over_classes(np.array([np.nan, np.nan])))
 
 
 def test_a_summary_of_verbs_and_nouns_has_actions() -> None:
