@@ -23,12 +23,11 @@ class BitReader:
 
     def ue(self) -> int:
         """An unsigned Exp-Golomb code (H.264 clause 9.1)."""
-        zeros = 0
-        while not self.flag():
-            zeros += 1
-            if zeros > 32:
-                raise ValueError("Exp-Golomb code longer than 32 bits")
-        return (1 << zeros) - 1 + self.u(zeros)
+        rest = self._value & ((1 << self._left) - 1)
+        zeros = self._left - rest.bit_length()
+        if zeros > 32:
+            raise ValueError("Exp-Golomb code longer than 32 bits")
+        return self.u(2 * zeros + 1) - 1
 
     def se(self) -> int:
         """A signed Exp-Golomb code (H.264 clause 9.1.1)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,7 +11,8 @@ from videotx.extract.bits import BitReader
 _VOL_FIRST: Final = 0x20
 _VOL_LAST: Final = 0x2F
 _VOP: Final = 0xB6
-_HEADER_BYTES: Final = 64
+_LAYER_BYTES: Final = 160  # with both quantiser matrices
+_VOP_BYTES: Final = 16
 
 VopType = Literal["I", "P", "B", "S"]
 _VOP_TYPES: Final[tuple[VopType, ...]] = ("I", "P", "B", "S")
@@ -42,22 +44,22 @@ class Vop:
     rounding: int
 
 
-def _start_codes(data: bytes) -> list[tuple[int, int]]:
+def _start_codes(data: bytes) -> Iterator[tuple[int, int]]:
     """Pairs (code, offset of the byte after it)."""
-    codes = []
     position = data.find(b"\x00\x00\x01")
     while 0 <= position < len(data) - 3:
-        codes.append((data[position + 3], position + 4))
+        yield data[position + 3], position + 4
         position = data.find(b"\x00\x00\x01", position + 3)
-    return codes
 
 
 def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
-    """The first readable VOL header in a decoder configuration or a packet, or None."""
+    """The first readable VOL header in a decoder configuration or before the VOP of a packet, or None."""
     for code, start in _start_codes(data or b""):
+        if code == _VOP:
+            break
         if _VOL_FIRST <= code <= _VOL_LAST:
             try:
-                return _parse_layer(BitReader((data or b"")[start : start + _HEADER_BYTES]))
+                return _parse_layer(BitReader((data or b"")[start : start + _LAYER_BYTES]))
             except (EOFError, ValueError):
                 continue
     return None
@@ -69,7 +71,7 @@ def find_vop(data: bytes, layer: VideoObjectLayer | None) -> Vop | None:
         if code != _VOP:
             continue
         try:
-            return _parse_vop(BitReader(data[start : start + _HEADER_BYTES]), layer)
+            return _parse_vop(BitReader(data[start : start + _VOP_BYTES]), layer)
         except EOFError:
             return None
     return None

@@ -58,14 +58,14 @@ class ReferenceOrder:
         ``both`` asks for list 1 too. ``final`` says that nothing more will be displayed.
         """
         give_up = final or self._num_displayed - index > MAX_REORDER_FRAMES
-        last: _Reference | None = None
+        if self.single:
+            return self._resolve_single(number, index, give_up)
         past: int | None = None
         future: int | None = None
         waiting = hidden = False
         for reference in self._references:
             if reference.number >= number:
                 break
-            last = reference
             at = reference.index
             if at is None:
                 if give_up:
@@ -73,20 +73,23 @@ class ReferenceOrder:
                 waiting |= reference.shown
                 hidden |= not reference.shown
             elif at < index:
-                past = at if past is None else max(past, at)
-            elif at > index:
-                future = at if future is None else min(future, at)
-        if self.single:
-            if last is not None and last.index is None and last.shown:
-                return None
-            distance = _distance(None if last is None else last.index, index)
-            return distance, distance
+                if past is None or at > past:
+                    past = at
+            elif at > index and (future is None or at < future):
+                future = at
         if waiting and future is None and (both or past is None):
             return None
         # What is never displayed lies before everything that is: the nearest past reference where there is no other.
         list0 = past if past is not None or hidden else future
         list1 = future if future is not None else past
         return _distance(list0, index), _distance(list1, index)
+
+    def _resolve_single(self, number: int, index: int, give_up: bool) -> tuple[int, int] | None:
+        last = next((reference for reference in reversed(self._references) if reference.number < number), None)
+        if last is not None and last.index is None and last.shown and not give_up:
+            return None
+        distance = _distance(None if last is None else last.index, index)
+        return distance, distance
 
 
 def _distance(reference: int | None, index: int) -> int:
