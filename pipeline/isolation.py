@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -93,6 +94,7 @@ class DecoderProcess:
         self._command = tuple(command or CHILD)
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
+        self._poll = select.poll()  # of the connection; Connection.poll would make one for each frame
         self._stderr: IO[bytes] | None = None
         self._next_watch = 0.0
 
@@ -140,7 +142,7 @@ class DecoderProcess:
     def _wait_for_answer(self, connection: Connection[Any, Any], num_frames: int) -> Answer:
         deadline = time.monotonic() + self.limits.timeout_seconds
         while True:
-            ready = connection.poll(_WATCH_SECONDS)
+            ready = bool(self._poll.poll(1000 * _WATCH_SECONDS))
             now = time.monotonic()
             if not ready or now >= self._next_watch:
                 self._next_watch = now + _WATCH_SECONDS
@@ -177,6 +179,8 @@ class DecoderProcess:
         )
         theirs.close()
         self._connection = ours
+        self._poll = select.poll()
+        self._poll.register(ours, select.POLLIN)
         try:
             if not ours.poll(_START_SECONDS):
                 raise EOFError

@@ -13,12 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import google_crc32c
 import numpy as np
 
 from videotx.pipeline.store import FrameArray, write_index
+
+# A frame of pictures is larger than Python's own buffer, and would go to the kernel one by one.
+_BUFFER_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class FrameArrayWriter:
         self._folder = folder / declaration.name
         self._path = folder / declaration.file
         self._path.parent.mkdir(parents=True)
-        self._file = self._path.open("xb")
+        self._file = self._path.open("xb", buffering=_BUFFER_BYTES)
         self._entries = array("Q")  # offset, length, offset, length...
         self._offset = 0
         self._crc = 0
