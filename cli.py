@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,20 @@ import click
 
 from videotx import __version__
 from videotx.pipeline.annotations.formats import FORMATS
+from videotx.pipeline.presets import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from videotx.pipeline.executors import Executor
+    from videotx.pipeline.isolation import Limits
     from videotx.pipeline.recipe import Recipe
     from videotx.pipeline.run import Summary
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _PATH = click.Path(path_type=Path)
+_FORMS = click.Choice(["text", "csv", "json"])
 
 
 def _share(context: click.Context, option: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -108,6 +112,16 @@ RECIPE_OPTIONS = _options(
         "--frame-stride", type=click.IntRange(1), default=1, show_default=True, help="Store every n-th frame."
     ),
     click.option("--videos-per-shard", type=click.IntRange(1), default=128, show_default=True),
+    click.option(
+        "--transcode",
+        type=click.Choice(["auto", "always", "never"]),
+        default="never",
+        show_default=True,
+        help="auto: make videos anew whose motion cannot be read, such as VP9 and HEVC.",
+    ),
+    click.option(
+        "--preset", type=click.Choice(list(PRESETS)), default="h264", show_default=True, help="Of --transcode."
+    ),
 )
 EXECUTOR_OPTIONS = _options(
     click.option("--workers", type=click.IntRange(1), help="Dask workers on this machine.  [default: one per core]"),
@@ -157,6 +171,19 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     )
 
 
+def _executor(options: dict[str, Any], *, inline: bool = False) -> AbstractContextManager[Executor]:
+    from videotx.pipeline.executors import executor
+
+    asked = options.pop("executor") == "inline"
+    return executor(asked or inline, options.pop("workers"), options.pop("scheduler"))
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    from videotx.pipeline.isolation import Limits
+
+    return Limits(options.pop("timeout"), options.pop("memory") << 20)
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
@@ -182,18 +209,14 @@ def extract(**options: Any) -> None:
     on the same output.
     """
     from videotx.pipeline.estimate import estimate
-    from videotx.pipeline.executors import executor
-    from videotx.pipeline.isolation import Limits
     from videotx.pipeline.layout import Layout
     from videotx.pipeline.run import finish, finish_share, make_plan, write_missing
 
-    limits = Limits(options.pop("timeout"), options.pop("memory") << 20)
-    inline = options.pop("executor") == "inline" or options["dry_run"]
-    workers, scheduler = options.pop("workers"), options.pop("scheduler")
+    limits = _limits(options)
     out, share, dry_run, strict = (options.pop(name) for name in ("out", "share", "dry_run", "strict"))
-    source = _source(options)
+    source, chosen_executor = _source(options), _executor(options, inline=dry_run)
     recipe = _usage_errors(lambda: _recipe(options))
-    with executor(inline, workers, scheduler) as chosen:
+    with chosen_executor as chosen:
         if dry_run:
             click.echo("\n".join(estimate(source, recipe, limits, chosen).lines()))
             return
@@ -218,18 +241,14 @@ def extract(**options: Any) -> None:
 @click.option("--out", required=True, type=_PATH, help="The output folder, made if it is not there.")
 def plan(**options: Any) -> None:
     """Read the headers of --src and assign every file to a shard, without extracting; for job arrays."""
-    from videotx.pipeline.executors import executor
     from videotx.pipeline.finalise import missing_shards
-    from videotx.pipeline.isolation import Limits
     from videotx.pipeline.layout import Layout
     from videotx.pipeline.run import make_plan
 
-    limits = Limits(options.pop("timeout"), options.pop("memory") << 20)
-    inline, out = options.pop("executor") == "inline", options.pop("out")
-    workers, scheduler = options.pop("workers"), options.pop("scheduler")
-    source = _source(options)
+    limits = _limits(options)
+    source, chosen_executor, out = _source(options), _executor(options), options.pop("out")
     recipe = _usage_errors(lambda: _recipe(options))
-    with executor(inline, workers, scheduler) as chosen:
+    with chosen_executor as chosen:
         _usage_errors(lambda: make_plan(source, out, recipe, limits=limits, executor=chosen, say=_say))
     layout = Layout(out)
     click.echo(f"{len(layout.read_plan())} videos planned, {len(missing_shards(layout))} shards to write")
@@ -249,14 +268,7 @@ def finalise(output: Path) -> None:
 
 @main.command()
 @click.argument("output", type=_FOLDER)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "csv", "json"]),
-    default="text",
-    show_default=True,
-    help="csv: the table of videos; json: everything.",
-)
+@click.option("--format", "form", type=_FORMS, default="text", help="csv: the table of videos; json: everything.")
 def info(output: Path, form: str) -> None:
     """Say what is in OUTPUT: videos, bytes per frame of each array, failures by kind."""
     from videotx.pipeline.inspection import export_csv, export_json, inspect_output
@@ -272,14 +284,13 @@ def info(output: Path, form: str) -> None:
 @main.command()
 @click.argument("output", type=_FOLDER)
 @EXECUTOR_OPTIONS
-def verify(output: Path, workers: int | None, scheduler: str | None, executor: str) -> None:
+def verify(output: Path, **options: Any) -> None:
     """Check checksums and counts of OUTPUT and decode every frame; exit code 1 and a list when something is wrong."""
-    from videotx.pipeline.executors import executor as make_executor
     from videotx.pipeline.verify import verify_jobs, verify_shard, verify_videos
 
     jobs = _usage_errors(lambda: verify_jobs(output))
     problems = verify_videos(output)
-    with make_executor(executor == "inline", workers, scheduler) as chosen:
+    with _executor(options) as chosen:
         for outcome in chosen.run(verify_shard, jobs):
             problems += outcome.result if outcome.result is not None else [outcome.error]
     for problem in sorted(problems):
@@ -342,39 +353,21 @@ def convert_weights(
 @EXECUTOR_OPTIONS
 @LIMIT_OPTIONS
 @click.option("--out", required=True, type=_PATH, help="The output folder, of the same shape as --src.")
-@click.option("--preset", required=True, type=click.Choice(["h264", "simple", "coviar"]), help="See docs/transcode.md.")
-@click.option("--file-timeout", type=click.FloatRange(0, min_open=True), help="Seconds for one file.  [default: none]")
+@click.option("--preset", required=True, type=click.Choice(list(PRESETS)), help="See docs/transcode.md.")
 def transcode(**options: Any) -> None:
     """Re-encode every video of --src into one whose motion vectors can be read.
 
     Run it again to finish what is missing; failed files are tried again. Exit code 1 when not one file could be made.
     """
-    from tqdm import tqdm
-
-    from videotx.pipeline.executors import executor
     from videotx.pipeline.ffmpeg import find_ffmpeg
-    from videotx.pipeline.isolation import Limits
-    from videotx.pipeline.transcode import PRESETS
-    from videotx.pipeline.transcode_tree import TranscodeSettings, check_preset, target_paths, transcode_source
+    from videotx.pipeline.transcode_tree import TranscodeSettings, transcode_with_bar
 
-    limits = Limits(options.pop("timeout"), options.pop("memory") << 20)
-    source, program = _source(options), _usage_errors(find_ffmpeg)
-    inline = options["executor"] == "inline"
-    num_made = 0
-    with executor(inline, options["workers"], options["scheduler"]) as chosen:
-        preset = PRESETS[options["preset"]]
-        targets = _usage_errors(lambda: target_paths(source.paths))
-        _usage_errors(lambda: check_preset(options["out"], preset))
-        settings = TranscodeSettings(preset.name, program, limits, options["file_timeout"])
-        records = transcode_source(source.root, targets, options["out"], settings, chosen)
-        bar = tqdm(total=len(targets), unit="video", disable=None)  # None: only on a terminal
-        with bar:
-            for record in records:
-                num_made += not record.error
-                bar.update()
-                if record.error:
-                    bar.write(f"failed: {record.path}: {record.error}: {record.message}", file=sys.stderr)
-    click.echo(f"{options['out']}: {num_made} of {len(targets)} videos")
+    limits = _limits(options)
+    source, out = _source(options), options["out"]
+    settings = TranscodeSettings(options["preset"], _usage_errors(find_ffmpeg), limits)
+    with _executor(options) as chosen:
+        num_made, num_files = _usage_errors(lambda: transcode_with_bar(source, out, settings, chosen))
+    click.echo(f"{out}: {num_made} of {num_files} videos")
     if not num_made:
         raise SystemExit(1)
 
@@ -396,17 +389,10 @@ def _usage_errors(function: Callable[[], Any]) -> Any:
     """What a user did wrong is a sentence and exit code 2, not a traceback."""
     try:
         return function()
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
+    except (ValueError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
         raise click.UsageError(str(error)) from error
 
 
 def _print_summary(summary: Summary, out: Path) -> None:
-    if not summary.complete:
-        for error in summary.errors:
-            _say(error)
-        _say(f"{out}: not every shard is written yet")
-        return
-    if summary.num_frames or summary.failures:
-        click.echo(f"{out}: {summary.num_extracted} of {summary.num_videos} videos, {summary.num_frames} frames")
-    for code, count in sorted(summary.failures.items()):
-        click.echo(f"failed: {count} {code}")
+    for line in summary.lines(out):
+        click.echo(line, err=not summary.complete)

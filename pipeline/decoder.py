@@ -5,26 +5,14 @@ Run as ``python -m videotx.pipeline.decoder DESCRIPTOR PARENT``. It imports no z
 
 from __future__ import annotations
 
-import ctypes
-import os
-import signal
 import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
 from videotx.extract.errors import VideoError
+from videotx.pipeline.die_with import die_with
 from videotx.pipeline.encode import encode_video, probe_video
 from videotx.pipeline.isolation import Failure, Request
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, even while it hangs in native code."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked
-        sys.exit(1)
 
 
 def answer(connection: Connection[Any, Any], request: Request) -> None:

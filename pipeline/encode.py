@@ -12,6 +12,7 @@ from videotx.extract.frame import CodedFrame
 from videotx.extract.info import VideoInfo
 from videotx.extract.reader import VideoReader, open_video
 from videotx.extract.segment import Segment
+from videotx.pipeline.presets import PRESETS, origin_of
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.store import FrameArray, JpegFrames
 
@@ -22,7 +23,8 @@ T = TypeVar("T")
 class Probe:
     """What a file's header says, as far as planning needs it; ``note`` tells why its residual is not ``coded``.
 
-    ``fps`` is 0 where the file has none.
+    ``fps`` is 0 where the file has none. With a ``preset``, the file is to be transcoded by it first; ``width``,
+    ``height`` and ``residual_kind`` are then those of the result, ``codec`` is always that of the file.
     """
 
     width: int
@@ -31,6 +33,8 @@ class Probe:
     expected_frames: int
     note: str = ""
     fps: float = 0.0
+    codec: str = ""
+    preset: str = ""
 
 
 class EncodedFrame(NamedTuple):
@@ -66,6 +70,26 @@ class VideoFacts:
 
 def probe_video(path: str, recipe: Recipe) -> Probe:
     """Open a video and read its header. Raises VideoError."""
+    if recipe.transcode == "always":
+        return _probe_transcode(path, recipe, "")
+    try:
+        return _probe_as_it_is(path, recipe)
+    except UnsupportedCodecError as error:
+        if recipe.transcode == "never":
+            raise
+        return _probe_transcode(path, recipe, f"transcoded, since its own streams cannot be read: {error.message}")
+
+
+def _probe_transcode(path: str, recipe: Recipe, note: str) -> Probe:
+    found = _probe(path, replace(recipe, streams=("rgb",), reader="auto"), "")
+    width, height = PRESETS[recipe.preset].output_size(found.width, found.height)
+    kind = recipe.residual if "residual" in recipe.streams else ""
+    if kind == "auto":
+        kind = "difference" if recipe.reader == "libav" else "coded"
+    return replace(found, width=width, height=height, residual_kind=kind, note=note, preset=recipe.preset)
+
+
+def _probe_as_it_is(path: str, recipe: Recipe) -> Probe:
     kind = recipe.residual if "residual" in recipe.streams else ""
     if kind == "auto":
         try:
@@ -79,7 +103,7 @@ def _probe(path: str, recipe: Recipe, residual_kind: str) -> Probe:
     with _open(path, recipe, residual_kind) as reader:
         info = reader.info
         fps = float(info.fps or 0)
-        return Probe(info.width, info.height, residual_kind, expected_frames(info), fps=fps)
+        return Probe(info.width, info.height, residual_kind, expected_frames(info), fps=fps, codec=info.codec)
 
 
 def expected_frames(info: VideoInfo) -> int:
@@ -124,12 +148,13 @@ def encode_video(
                 yield EncodedFrame(
                     frame.picture_type, frame.key_frame, frame.seconds, frame.num_bytes, frame.damaged, encoded
                 )
+        origin = origin_of(info.metadata)
         yield VideoFacts(
             fps=float(info.fps) if info.fps else None,
             codec=info.codec,
             profile=info.profile or "",
-            source_codec=info.codec,
-            preset="",
+            source_codec=info.codec if origin is None else origin.source_codec,
+            preset="" if origin is None else origin.preset,
             reader=reader.reader,
             motion_exact=reader.motion_exact,
             residual_kind=expected.residual_kind,

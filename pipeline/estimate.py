@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from videotx.extract.errors import VideoError
 from videotx.pipeline.encode import EncodedFrame, Probe
 from videotx.pipeline.executors import Executor
+from videotx.pipeline.ffmpeg import find_ffmpeg
 from videotx.pipeline.isolation import DecoderProcess, Limits, VideoFailedError
 from videotx.pipeline.plan import PlannedVideo, extend_plan, plan_video, shard_plans
+from videotx.pipeline.presets import PRESETS, Preset
 from videotx.pipeline.probing import probe_source
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.sources import Source
+from videotx.pipeline.transcode import Transcode, transcode_probed
 
 _SAMPLED_VIDEOS = 5
 _SAMPLED_FRAMES = 100
@@ -82,21 +88,30 @@ def _measure(
     ordered = sorted(videos, key=lambda video: (video.width * video.height, video.path))
     step = max(1, len(ordered) // _SAMPLED_VIDEOS)
     sample, num_bytes = _Sample(), Counter[str]()
-    with DecoderProcess(limits) as decoder:
+    with DecoderProcess(limits) as decoder, tempfile.TemporaryDirectory() as scratch:
         for video in ordered[step // 2 :: step][:_SAMPLED_VIDEOS]:
             names = [array.name for array in recipe.arrays(video.width, video.height, video.residual_kind)]
             expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
-            answers = decoder.encode(str(root / video.path), recipe, expected, video.range)
             started = time.monotonic()
             try:
-                for item in islice(answers, _SAMPLED_FRAMES):
-                    if isinstance(item, EncodedFrame):
-                        sample.num_frames += 1
-                        sample.pixels += video.width * video.height
-                        num_bytes.update(dict(zip(names, map(len, item.arrays), strict=True)))
-            except VideoFailedError:
+                path, segment = root / video.path, video.range
+                if video.preset:
+                    path, segment = _beginning(decoder, path, Path(scratch), PRESETS[video.preset]), None
+                with closing(decoder.encode(str(path), recipe, expected, segment)) as answers:
+                    for item in islice(answers, _SAMPLED_FRAMES):
+                        if isinstance(item, EncodedFrame):
+                            sample.num_frames += 1
+                            sample.pixels += video.width * video.height
+                            num_bytes.update(dict(zip(names, map(len, item.arrays), strict=True)))
+            except (VideoFailedError, VideoError):
                 continue  # a video that fails costs little and stores nothing
             finally:
                 sample.seconds += time.monotonic() - started
-                answers.close()
     return sample, num_bytes
+
+
+def _beginning(decoder: DecoderProcess, source: Path, scratch: Path, preset: Preset) -> Path:
+    """The first frames of a video, transcoded."""
+    target = scratch / "beginning.mp4"
+    transcode_probed(decoder, find_ffmpeg(), Transcode(source, target, preset, num_frames=_SAMPLED_FRAMES))
+    return target

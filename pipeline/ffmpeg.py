@@ -19,7 +19,7 @@ MINIMUM_VERSION = (6, 1)
 REMEDY = "install ffmpeg 6.1 or newer on the PATH, or `pip install imageio-ffmpeg`"
 
 
-class FfmpegMissingError(RuntimeError):
+class FfmpegMissingError(FileNotFoundError):
     """No ffmpeg program was found that is new enough; the message says what was found and what to install."""
 
 

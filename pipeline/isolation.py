@@ -86,6 +86,15 @@ def worker_decoder(limits: Limits) -> DecoderProcess:
     return decoder
 
 
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process, 0 when it is no more."""
+    try:
+        statm = Path(f"/proc/{pid}/statm").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 class DecoderProcess:
     """A child process that decodes one video after another. Use as a context manager, from one thread."""
 
@@ -192,13 +201,7 @@ class DecoderProcess:
         return ours
 
     def _resident_bytes(self) -> int:
-        if self._process is None:
-            return 0
-        try:
-            statm = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii")
-        except FileNotFoundError:
-            return 0
-        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return 0 if self._process is None else resident_bytes(self._process.pid)
 
     def _describe_death(self, num_frames: int) -> tuple[str, str]:
         assert self._process is not None

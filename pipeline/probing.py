@@ -42,6 +42,7 @@ def _probe(job: ProbeJob, path: str) -> ProbedFile:
         expected_frames=found.expected_frames,
         fps=found.fps,
         source_bytes=size,
+        preset=found.preset,
         message=found.note,
     )
 

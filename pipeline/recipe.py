@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal, Self
 
+from videotx.pipeline.presets import PresetName
 from videotx.pipeline.store import STREAM_ARRAYS, FrameArray, JpegFrames, ZstdFrames
 
 Stream = Literal["motion", "qp", "residual", "rgb"]
@@ -24,7 +25,8 @@ class Recipe:
     ``residual`` is the kind to store: ``coded`` and ``difference`` fail a video that has no such residual, ``auto``
     takes ``coded`` where the native reader covers the video and ``difference`` elsewhere, in shards apart, so that one
     array never mixes the two. ``frame_stride`` keeps every n-th frame of a video; references still count the video's
-    own frames.
+    own frames. ``transcode`` makes a file anew by ``preset`` first: always, or where the streams cannot be read from
+    it (``auto``).
     """
 
     streams: tuple[Stream, ...] = STREAMS
@@ -37,6 +39,8 @@ class Recipe:
     reader: Literal["auto", "native", "libav"] = "auto"
     frame_stride: int = 1
     videos_per_shard: int = 128
+    transcode: Literal["auto", "always", "never"] = "never"
+    preset: PresetName = "h264"
 
     def __post_init__(self) -> None:
         unknown = set(self.streams) - set(STREAMS)

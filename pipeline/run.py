@@ -9,6 +9,7 @@ from pathlib import Path
 
 from videotx.pipeline.class_names import label_numbers
 from videotx.pipeline.executors import Executor
+from videotx.pipeline.ffmpeg import find_ffmpeg
 from videotx.pipeline.finalise import finalise, missing_shards
 from videotx.pipeline.isolation import Limits
 from videotx.pipeline.layout import Layout
@@ -37,6 +38,14 @@ class Summary:
     def num_extracted(self) -> int:
         return self.num_videos - sum(self.failures.values())
 
+    def lines(self, output: Path) -> list[str]:
+        """For people."""
+        if not self.complete:
+            return [*self.errors, f"{output}: not every shard is written yet"]
+        counts = f"{self.num_extracted} of {self.num_videos} videos, {self.num_frames} frames"
+        done = [f"{output}: {counts}"] if self.num_frames or self.failures else []
+        return done + [f"failed: {count} {code}" for code, count in sorted(self.failures.items())]
+
 
 def make_plan(source: Source, output: Path, recipe: Recipe, *, limits: Limits, executor: Executor, say: Say) -> None:
     """Plan the files of ``source`` that are not in the output's plan yet; creates the output if there is none.
@@ -58,6 +67,8 @@ def make_plan(source: Source, output: Path, recipe: Recipe, *, limits: Limits, e
     paths = list(dict.fromkeys(entry.path for entry in fresh))
     say(f"reading the headers of {len(paths)} files")
     probed = probe_source(source.root, paths, recipe, limits, executor)
+    if any(file.preset for file in probed.values()):
+        find_ffmpeg()  # now, and not in a worker hours later
     videos = [plan_video(entry, label, probed[entry.path]) for entry, label in zip(fresh, labels, strict=True)]
     plan = extend_plan(planned, videos, recipe.videos_per_shard)
     layout.create(recipe, replace(names, classes=tuple(classes)), str(source.root.absolute()))

@@ -12,15 +12,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from videotx.extract.errors import CoverageLostError, ReaderMismatchError
+from videotx.extract.errors import CoverageLostError, ReaderMismatchError, VideoError
 from videotx.pipeline.encode import EncodedFrame, Probe, VideoFacts
+from videotx.pipeline.ffmpeg import find_ffmpeg
 from videotx.pipeline.isolation import DecoderProcess, Limits, VideoFailedError, worker_decoder
 from videotx.pipeline.layout import Layout
 from videotx.pipeline.plan import PlannedVideo, ShardPlan
+from videotx.pipeline.presets import PRESETS
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.shard_file import FrameArrayWriter, WrittenArray, sync_folder, sync_folders, write_json
 from videotx.pipeline.store import FORMAT, FRAME_COLUMNS, VERSION, group_metadata
 from videotx.pipeline.tables import write_table
+from videotx.pipeline.transcode import Transcode, transcode_probed
 
 # What of a video shows that only libavcodec can read it, too late for the reader to change over.
 _NATIVE_GAVE_UP: Final = frozenset({CoverageLostError.code, ReaderMismatchError.code})
@@ -56,8 +59,9 @@ def run_shard(job: ShardJob, decoder: DecoderProcess | None = None) -> ShardReco
     """
     started = time.monotonic()
     layout = Layout(Path(job.output))
-    with _unfinished_shard(layout, job.plan.number) as folder:
-        record = _ShardWriter(job, folder).write(decoder or worker_decoder(job.limits))
+    # What is in the shard's folder becomes the shard, so that files made on the way lie in another.
+    with _unfinished_shard(layout, job.plan.number) as folder, _unfinished_shard(layout, job.plan.number) as scratch:
+        record = _ShardWriter(job, folder, scratch).write(decoder or worker_decoder(job.limits))
         sync_folders(folder)
         try:
             folder.rename(layout.shard(job.plan.number))
@@ -98,9 +102,11 @@ def _remove_leftovers(layout: Layout, number: int) -> None:
 
 
 class _ShardWriter:
-    def __init__(self, job: ShardJob, folder: Path) -> None:
+    def __init__(self, job: ShardJob, folder: Path, scratch: Path) -> None:
         self._job = job
         self._folder = folder
+        self._scratch = scratch
+        self._made_from: Path | None = None
         first = job.plan.videos[0]
         self._size = (first.width, first.height)
         self._residual_kind = first.residual_kind
@@ -171,7 +177,7 @@ class _ShardWriter:
     def _append_frames(
         self, video: PlannedVideo, writers: list[FrameArrayWriter], decoder: DecoderProcess, recipe: Recipe
     ) -> VideoFacts:
-        path = str(Path(self._job.source_root, video.path))
+        path = str(self._transcoded(video, decoder) if video.preset else Path(self._job.source_root, video.path))
         expected = Probe(video.width, video.height, video.residual_kind, video.expected_frames)
         for item in decoder.encode(path, recipe, expected, video.range):
             if isinstance(item, VideoFacts):
@@ -180,6 +186,19 @@ class _ShardWriter:
                 writer.append(data)
             self._frames.append(_frame_row(item, len(self._rows)))
         raise RuntimeError(f"{path}: the decoding process ended its answer without a result")
+
+    def _transcoded(self, video: PlannedVideo, decoder: DecoderProcess) -> Path:
+        """The video made anew by its preset; its neighbours of the same file find it there."""
+        source = Path(self._job.source_root, video.path)
+        target = self._scratch / "video.mp4"
+        if self._made_from != source:
+            self._made_from = None
+            try:
+                transcode_probed(decoder, find_ffmpeg(), Transcode(source, target, PRESETS[video.preset]))
+            except VideoError as error:
+                raise VideoFailedError(error.code, error.message) from error
+            self._made_from = source
+        return target
 
     def _attributes(self, written: dict[str, WrittenArray]) -> dict[str, Any]:
         return {

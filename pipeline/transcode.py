@@ -2,26 +2,41 @@
 
 A preset states what the re-encoded stream may contain. Audio, subtitles and data are dropped; the video keeps its time
 stamps, its frame count and its rotation tag; interlaced frames are deinterlaced in place; pixels become 8-bit 4:2:0 of
-limited range with their colour matrix kept.
+limited range with their colour matrix kept. The file says itself what it was made of and how (:class:`Origin`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import selectors
+import socket
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import IO, ClassVar, Final
 
 import ffmpeg
 
-from videotx.extract.errors import EmptyFileError, ExtractionTimeoutError, MissingFileError, VideoError
+from videotx.extract.errors import (
+    EmptyFileError,
+    ExtractionTimeoutError,
+    MemoryLimitError,
+    MissingFileError,
+    VideoError,
+)
 from videotx.pipeline.ffmpeg import Ffmpeg
+from videotx.pipeline.isolation import DecoderProcess, Limits, resident_bytes
+from videotx.pipeline.presets import Origin, Preset
+from videotx.pipeline.recipe import Recipe
 
 MESSAGE_BYTES: Final = 600
 """How much of ffmpeg's own last words an error carries."""
+
+_WATCH_SECONDS: Final = 0.25
 
 
 class TranscodeError(VideoError, RuntimeError):
@@ -31,102 +46,81 @@ class TranscodeError(VideoError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Preset:
-    """What a transcode keeps and costs.
+class Transcode:
+    """One file to make out of another.
 
-    ``size`` is the scale filter's (width, height) expression; ``encoder`` holds ffmpeg's output options. ``time_base``
-    replaces the source's where the codec cannot hold that (stamps are then rounded to it). ``keeps`` and ``costs`` are
-    for people who choose.
+    ``source_codec`` is what the new file shall say of its source; ``num_frames`` ends it early.
     """
 
-    name: str
-    size: tuple[str, str]
-    encoder: Mapping[str, str | int] = field(hash=False)
-    time_base: str | None
-    keeps: str
-    costs: str
+    source: Path
+    target: Path
+    preset: Preset
+    source_codec: str = "unknown"
+    num_frames: int | None = None
 
 
-_SHORT_SIDE_256: Final = ("if(gt(iw,ih),-2,256)", "if(gt(iw,ih),256,-2)")
+def transcode_command(program: Ffmpeg, work: Transcode) -> list[str]:
+    """The whole ffmpeg command line. One thread: parallelism is over files, and the output is then deterministic.
 
-PRESETS: Final[Mapping[str, Preset]] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            name="h264",
-            size=_SHORT_SIDE_256,
-            encoder={"c:v": "libx264", "preset": "medium", "crf": 18},
-            time_base=None,
-            keeps="short side 256; references, B-frames and weights as x264 chooses by default",
-            costs="the smallest files; references need the native reader to be exact",
-        ),
-        Preset(
-            name="simple",
-            size=_SHORT_SIDE_256,
-            encoder={
-                "c:v": "libx264",
-                "preset": "medium",
-                "crf": 18,
-                "bf": 0,
-                "refs": 1,
-                "x264-params": "weightp=0:no-deblock=1",
-            },
-            time_base=None,
-            keeps="short side 256; one reference, no B-frames, no weights, no loop filter: every vector one frame back",
-            costs="larger files than h264 at the same quality, and visible block edges at low rates",
-        ),
-        Preset(
-            name="coviar",
-            size=("340", "256"),
-            encoder={"c:v": "mpeg4", "q:v": 1, "qmin": 1, "g": 12, "bf": 0, "sc_threshold": 1000000000},
-            time_base="1/60000",  # vop_time_increment_resolution has 16 bits; this one holds 25, 29.97, 30, 60 exactly
-            keeps="340x256 whatever the aspect, MPEG-4 Part 2, a key frame every 12 frames, I and P only",
-            costs="several times the bytes; for comparison with the CoViAR literature",
-        ),
-    )
-}
-
-
-def transcode_command(program: Ffmpeg, source: Path, target: Path, preset: Preset) -> list[str]:
-    """The whole ffmpeg command line. One thread: parallelism is over files, and the output is then deterministic."""
-    width, height = preset.size
+    On stdout comes ffmpeg's progress.
+    """
+    preset = work.preset
+    width, height = preset.scale
     video = (
-        ffmpeg.input(str(source), noautorotate=None)["v:0"]
+        ffmpeg.input(str(work.source), noautorotate=None)["v:0"]
         .filter("bwdif", mode="send_frame", parity="auto", deint="interlaced")
         .filter("scale", width, height, flags="bicubic", out_range="tv")
         .filter("format", "yuv420p")
     )
     if preset.time_base is not None:
         video = video.filter("settb", preset.time_base)
-    output = ffmpeg.output(
-        video,
-        str(target),
-        **preset.encoder,
-        **{"threads": 1, "fps_mode": "passthrough", "enc_time_base": "filter", "movflags": "+faststart", "f": "mp4"},
-    ).global_args("-hide_banner", "-nostdin", "-loglevel", "error", "-y")
+    settings = {
+        "threads": 1,
+        "fps_mode": "passthrough",
+        "enc_time_base": "filter",
+        "metadata": f"comment={Origin(preset.name, work.source_codec).comment()}",
+        "movflags": "+faststart",
+        "f": "mp4",
+    }
+    if work.num_frames is not None:
+        settings["frames:v"] = work.num_frames
+    output = ffmpeg.output(video, str(work.target), **preset.encoder, **settings).global_args(
+        "-hide_banner", "-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-y"
+    )
     return [str(word) for word in output.compile(cmd=program.path)]
 
 
-def transcode_file(
-    program: Ffmpeg, source: Path, target: Path, preset: Preset, timeout_seconds: float | None = None
-) -> None:
-    """Transcode ``source`` to ``target``, which exists only when it is whole.
+def transcode_probed(decoder: DecoderProcess, program: Ffmpeg, work: Transcode) -> None:
+    """Like :func:`transcode_file`, but read the header first, in a child process, and say the source's codec.
 
-    The work is written under a temporary name in the same folder, synced and renamed.
+    So what is no video fails with the same code as in an extraction: raises VideoFailedError too.
+    """
+    codec = decoder.probe(str(work.source), Recipe(streams=("rgb",))).codec
+    transcode_file(program, replace(work, source_codec=codec), decoder.limits)
+
+
+def transcode_file(program: Ffmpeg, work: Transcode, limits: Limits | None = None) -> None:
+    """Make ``work.target``, which exists only when it is whole.
+
+    It is written under a temporary name in the same folder, synced and renamed.
 
     Raises:
         MissingFileError, EmptyFileError: there is nothing to read.
-        ExtractionTimeoutError: it took longer than ``timeout_seconds``.
+        ExtractionTimeoutError, MemoryLimitError: ``limits`` were passed.
         TranscodeError: ffmpeg failed, or made no frame.
     """
+    source, target = work.source, work.target
     if not source.is_file():
         raise MissingFileError(source, "expected a file, found none")
     if source.stat().st_size == 0:
         raise EmptyFileError(source, "expected a video, got a file of 0 bytes")
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove_leftovers(target)
+    partial = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
-        _run(transcode_command(program, source, partial, preset), source, timeout_seconds)
+        _run(transcode_command(program, replace(work, target=partial)), source, limits or Limits())
+        if not partial.is_file():
+            raise TranscodeError(source, "ffmpeg ended well, but wrote no file")
         with partial.open("rb+") as written:
             os.fsync(written.fileno())
         partial.replace(target)
@@ -135,14 +129,56 @@ def transcode_file(
             partial.unlink()
 
 
-def _run(command: list[str], source: Path, timeout_seconds: float | None) -> None:
-    try:
-        result = subprocess.run(command, capture_output=True, check=False, timeout=timeout_seconds)
-    except subprocess.TimeoutExpired as error:
-        raise ExtractionTimeoutError(source, f"transcoding took longer than {timeout_seconds:g} s") from error
-    if result.returncode != 0:
-        words = (
-            " | ".join(result.stderr[-MESSAGE_BYTES:].decode(errors="replace").split("\n")).strip(" |")
-            or "it said nothing"
-        )
-        raise TranscodeError(source, f"ffmpeg ended with status {result.returncode}: {words}")
+def _remove_leftovers(target: Path) -> None:
+    """Remove what processes of this machine that are no more left of a target."""
+    start = f".{target.name}.{socket.gethostname()}."
+    for path in target.parent.iterdir():
+        if path.name.startswith(start) and not Path(f"/proc/{path.name.split('.')[-2]}").exists():
+            path.unlink(missing_ok=True)
+
+
+def _run(command: list[str], source: Path, limits: Limits) -> None:
+    wrapped = [sys.executable, "-m", "videotx.pipeline.die_with", str(os.getpid()), *command]
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(wrapped, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+        try:
+            _watch(process, source, limits)
+        finally:
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if process.returncode != 0:
+            said = _last_words(stderr)
+            raise TranscodeError(source, f"ffmpeg ended with status {process.returncode}: {said or 'it said nothing'}")
+
+
+def _watch(process: subprocess.Popen[bytes], source: Path, limits: Limits) -> None:
+    """Wait for the end of ffmpeg. Raises when it makes no frame for too long, or grows too large."""
+    stdout = process.stdout
+    if stdout is None:
+        raise RuntimeError("ffmpeg was started without a pipe")
+    last, deadline = b"", time.monotonic() + limits.timeout_seconds
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(_WATCH_SECONDS):
+                said = os.read(stdout.fileno(), 1 << 16)
+                if not said:
+                    break
+                frame = said.rpartition(b"frame=")[2].split(b"\n", 1)[0]
+                if frame != last:
+                    last, deadline = frame, time.monotonic() + limits.timeout_seconds
+            if resident_bytes(process.pid) > limits.memory_bytes:
+                raise MemoryLimitError(
+                    source, f"transcoding needed more than the {limits.memory_bytes >> 20} MiB allowed"
+                )
+            if time.monotonic() > deadline:
+                raise ExtractionTimeoutError(source, f"transcoding made no frame for {limits.timeout_seconds:g} s")
+    process.wait()
+
+
+def _last_words(stderr: IO[bytes]) -> str:
+    size = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, size - MESSAGE_BYTES))
+    return " | ".join(stderr.read().decode(errors="replace").split("\n")).strip(" |")

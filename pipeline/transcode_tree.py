@@ -9,18 +9,23 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from tqdm import tqdm
+
 from videotx.extract.errors import VideoError
 from videotx.pipeline.executors import Executor
 from videotx.pipeline.ffmpeg import Ffmpeg
 from videotx.pipeline.isolation import Limits, VideoFailedError, worker_decoder
-from videotx.pipeline.recipe import Recipe, RecipeMismatchError
+from videotx.pipeline.presets import PRESETS, Preset
+from videotx.pipeline.recipe import RecipeMismatchError
 from videotx.pipeline.shard_file import sync_folder
-from videotx.pipeline.transcode import PRESETS, Preset, transcode_file
+from videotx.pipeline.sources import Source
+from videotx.pipeline.transcode import Transcode, transcode_probed
 
 TABLE: Final = "transcodes.csv"
 SETTINGS: Final = "transcode.json"
@@ -28,12 +33,11 @@ SETTINGS: Final = "transcode.json"
 
 @dataclass(frozen=True, slots=True)
 class TranscodeSettings:
-    """How to transcode. ``limits`` are for reading a header, ``timeout_seconds`` for transcoding a whole file."""
+    """How to transcode."""
 
     preset: str
     program: Ffmpeg
     limits: Limits
-    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +64,35 @@ class TranscodeRecord:
 
 
 def run_transcode(job: TranscodeJob) -> TranscodeRecord:
-    """Transcode one file; what is wrong with it is in the record.
-
-    The header is read first, in a child process, so that what is no video fails with the same code as in an extraction.
-    """
+    """Transcode one file; what is wrong with it is in the record."""
     settings = job.settings
     source, target = Path(job.source_root, job.path), Path(job.output, job.target)
     error = message = ""
     try:
-        worker_decoder(settings.limits).probe(str(source), Recipe(streams=("rgb",)))
-        transcode_file(settings.program, source, target, PRESETS[settings.preset], settings.timeout_seconds)
+        decoder = worker_decoder(settings.limits)
+        transcode_probed(decoder, settings.program, Transcode(source, target, PRESETS[settings.preset]))
     except (VideoFailedError, VideoError) as failure:
         error, message = failure.code, failure.message
     return TranscodeRecord(job.path, job.target, _size(source), _size(target), error, message)
+
+
+def transcode_with_bar(
+    source: Source, output: Path, settings: TranscodeSettings, executor: Executor
+) -> tuple[int, int]:
+    """Transcode what is not there yet, with a bar on a terminal; (files that are there now, files of the source).
+
+    Raises ValueError for sources that would share a target, and as :func:`transcode_source`.
+    """
+    targets = target_paths(source.paths)
+    records = transcode_source(source.root, targets, output, settings, executor)
+    num_made = 0
+    with tqdm(total=len(targets), unit="video", disable=None) as bar:  # None: only on a terminal
+        for record in records:
+            num_made += not record.error
+            bar.update()
+            if record.error:
+                bar.write(f"failed: {record.path}: {record.error}: {record.message}", file=sys.stderr)
+    return num_made, len(targets)
 
 
 def transcode_source(
