@@ -17,7 +17,7 @@ from videotx.pipeline.recipe import Recipe
 Tree = Callable[[Mapping[str, str]], Path]
 MakeDecoder = Callable[..., DecoderProcess]
 GOOD = "frames=4 size=64x48"
-EXPECTED = Probe(64, 48, "", 4, fps=25.0)
+EXPECTED = Probe(64, 48, "", 4, fps=25.0, codec="h264")
 
 
 def answers_of(decoder: DecoderProcess, path: Path, recipe: Recipe) -> list[EncodedFrame | VideoFacts]:
