@@ -44,6 +44,7 @@ def trace(
     points: npt.NDArray[np.float32],
     *,
     block: float,
+    pool: int,
     height: float,
     width: float,
     residual: npt.NDArray[np.float32] | None,
@@ -52,9 +53,9 @@ def trace(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
     """Displacement (t, t', point, xy), state (1 broken, 2 outside), filled share, residual (t, t', point, 6).
 
-    ``residual`` are cells (frame, row, column, 6), ``first`` the frame of the run that they begin with, ``cells``
-    (left, top, width, height) where they lie in native samples. Raises ValueError on shapes that do not belong
-    together.
+    Motion is that of ``pool`` x ``pool`` blocks, their median. ``residual`` are cells (frame, row, column, 6),
+    ``first`` the frame of the run that they begin with, ``cells`` (left, top, width, height) where they lie in native
+    samples. Raises ValueError on shapes that do not belong together.
     """
 
 def accumulate(

@@ -95,7 +95,10 @@ class Window:
 
     def vectors(self, displacement: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """Vectors ``(..., xy)`` of the picture in shown pixels: scaled, and with x mirrored when the window is."""
-        return np.asarray(displacement * np.array(self.scale, np.float32), np.float32)
+        out = np.array(displacement, np.float32)
+        for axis, scale in enumerate(self.scale):  # a product with (x, y) would loop over two numbers at a time
+            out[..., axis] *= np.float32(scale)
+        return out
 
     def patch_centres(self, patch: int) -> npt.NDArray[np.float32]:
         """Centres ``(rows, columns, xy)`` of the patches of the shown picture, as positions in the picture.

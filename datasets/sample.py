@@ -9,13 +9,14 @@ from typing import Any, Self
 import torch
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One clip. Streams that were not asked for are None. Everything geometric is in pixels of the shown RGB.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Streams:
+    """What a clip holds, and a batch of clips, along a first axis ``b`` more. Streams that were not asked for are None.
+    Everything geometric is in pixels of the shown RGB.
 
     ``rgb`` uint8 ``(t, h, w, 3)``. ``frames`` int64 ``(t,)`` and ``seconds`` float64 ``(t,)`` say where in the video
-    its frames are; ``video`` is its path, ``row`` its row in the table, ``view`` (temporal, spatial) in evaluation.
-    ``label`` is int64 ``()``, float32 ``(class,)`` of 0 and 1 for multi-label, or int64 ``(2,)`` for verb and noun.
+    its frames are. ``label`` is int64 ``()``, float32 ``(class,)`` of 0 and 1 for multi-label, or int64 ``(2,)`` for
+    verb and noun.
 
     Of each sampled frame alone: ``motion`` float32 ``(t, list, row, column, xy)`` and ``ref`` int8
     ``(t, list, row, column)``, vectors from cell to source; ``frame_residual`` int16 ``(t, h, w, 3)`` in RGB units.
@@ -25,9 +26,6 @@ class Clip:
     :class:`videotx.datasets.trace.Trace` says.
     """
 
-    video: str
-    row: int
-    view: tuple[int, int]
     frames: torch.Tensor
     seconds: torch.Tensor
     label: torch.Tensor
@@ -40,12 +38,29 @@ class Clip:
     residual: torch.Tensor | None = None
 
     def __repr__(self) -> str:
-        return _summary(self)
+        parts = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, torch.Tensor):
+                parts.append(f"{field.name} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}")
+            elif value is not None:
+                parts.append(f"{field.name} {value!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
-@dataclass(frozen=True, slots=True)
-class ClipBatch:
-    """Clips stacked along a new first axis ``b``; otherwise as :class:`Clip`.
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Clip(Streams):
+    """One clip: ``video`` is its path, ``row`` its row in the table of videos, ``view`` (temporal, spatial) in
+    evaluation."""
+
+    video: str
+    row: int
+    view: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClipBatch(Streams):
+    """Clips stacked: ``row`` int64 ``(b,)``, ``view`` int64 ``(b, 2)``, everything else with ``b`` first.
 
     ``rgb`` is uint8 ``(b, t, h, w, 3)`` until :class:`videotx.datasets.normalise.Normalise` makes it float32
     ``(b, 3, t, h, w)``, which is what models take. ``label`` is ``(b,)``, ``(b, class)`` or ``(b, 2)``.
@@ -54,22 +69,9 @@ class ClipBatch:
     video: tuple[str, ...]
     row: torch.Tensor
     view: torch.Tensor
-    frames: torch.Tensor
-    seconds: torch.Tensor
-    label: torch.Tensor
-    rgb: torch.Tensor | None = None
-    motion: torch.Tensor | None = None
-    ref: torch.Tensor | None = None
-    frame_residual: torch.Tensor | None = None
-    displacement: torch.Tensor | None = None
-    valid: torch.Tensor | None = None
-    residual: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.video)
-
-    def __repr__(self) -> str:
-        return _summary(self)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
         """The batch with every tensor on ``device``."""
@@ -88,10 +90,8 @@ def collate(clips: Sequence[Clip]) -> ClipBatch:
     """Stack clips. Raises ValueError, naming the videos, when their shapes or streams differ."""
     first = clips[0]
     stacked: dict[str, Any] = {}
-    for field in fields(Clip):
+    for field in fields(Streams):
         values = [getattr(clip, field.name) for clip in clips]
-        if field.name in ("video", "row", "view"):
-            continue
         if any(v is None for v in values):
             if not all(v is None for v in values):
                 raise ValueError(f"some clips have {field.name} and some have not")
@@ -109,12 +109,3 @@ def collate(clips: Sequence[Clip]) -> ClipBatch:
         view=torch.tensor([clip.view for clip in clips]),
         **stacked,
     )
-
-
-def _summary(value: Clip | ClipBatch) -> str:
-    parts = [f"{value.video!r}"]
-    for field in fields(value):
-        tensor = getattr(value, field.name)
-        if isinstance(tensor, torch.Tensor):
-            parts.append(f"{field.name} {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}")
-    return f"{type(value).__name__}({', '.join(parts)})"

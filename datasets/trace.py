@@ -60,9 +60,10 @@ def trace(
     ``motion`` int16 ``(frame, list, row, column, xy)`` and ``ref`` int8 ``(frame, list, row, column)`` are those of a
     run of consecutive frames, as in :class:`videotx.extract.frame.MotionField`, on a grid of ``block`` luma samples.
     ``frames`` are positions in that run, in any order, repeats allowed. ``window`` says what the clip shows of the
-    native picture, ``patch`` the size of a patch in its shown pixels. ``residual`` covers at least the frames from the
-    first sampled one to the last, at any size. Raises ValueError when the shapes do not belong together or the grid
-    does not cover the picture.
+    native picture, ``patch`` the size of a patch in its shown pixels. Where half a patch is several blocks wide, as in
+    large pictures, the median of those is followed, not the one block in the middle. ``residual`` covers at least the
+    frames from the first sampled one to the last, at any size. Raises ValueError when the shapes do not belong together
+    or the grid does not cover the picture.
     """
     rows, columns = -(-window.frame_height // block), -(-window.frame_width // block)
     if motion.ndim != 5 or motion.shape[2:] != (rows, columns, 2):
@@ -83,6 +84,7 @@ def trace(
         sampled,
         centres.reshape(-1, 2),
         block=float(block),
+        pool=max(1, int(0.5 * patch / max(abs(scale) for scale in window.scale) // block)),
         height=float(window.frame_height),
         width=float(window.frame_width),
         residual=None if cells is None else cells.values,

@@ -53,9 +53,12 @@ BlockMotion block_motion(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>
 }
 
 nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, const In<std::int32_t, 1>& frames,
-                const In<float, 2>& points, float block, float height, float width,
+                const In<float, 2>& points, float block, int pool, float height, float width,
                 const std::optional<In<float, 4>>& residual, int first, std::array<float, 4> cells) {
   const BlockMotion motion = block_motion(mv, ref, block);
+  if (pool < 1) {
+    throw std::invalid_argument("expected at least one cell to pool, got " + std::to_string(pool));
+  }
   if (points.shape(1) != 2) {
     throw std::invalid_argument("expected points (point, xy)");
   }
@@ -102,8 +105,8 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
     nb::gil_scoped_release unlocked;
     thread_local Estimates estimates;
     thread_local Links links;
-    estimate(motion, estimates);
-    link(motion, estimates, sampled.front(), sampled.back(), links);
+    estimate(motion, pool, estimates);
+    link(estimates, sampled.front(), sampled.back(), links);
     traces = follow(links, estimates, sampled, starts, width, height, reduced ? &*reduced : nullptr);
   }
   const std::size_t t = traces.num_sampled;
@@ -164,8 +167,8 @@ nb::tuple accumulate_frame(const In<std::int16_t, 5>& mv, const In<std::int8_t, 
 
 void bind_trace(nb::module_& m) {
   m.def("trace", &trace, nb::arg("motion"), nb::arg("ref"), nb::arg("frames"), nb::arg("points"), nb::kw_only(),
-        nb::arg("block"), nb::arg("height"), nb::arg("width"), nb::arg("residual").none(), nb::arg("first"),
-        nb::arg("cells"));
+        nb::arg("block"), nb::arg("pool"), nb::arg("height"), nb::arg("width"), nb::arg("residual").none(),
+        nb::arg("first"), nb::arg("cells"));
   m.def("accumulate", &accumulate_frame, nb::arg("motion"), nb::arg("ref"), nb::arg("frame"), nb::kw_only(),
         nb::arg("height"), nb::arg("width"), nb::arg("block"), nb::arg("native_height"), nb::arg("native_width"),
         nb::arg("residual").none(), nb::arg("zero"), nb::arg("scale"));

@@ -87,6 +87,43 @@ bool any_known(const float* rate, std::size_t cells) {
   return std::any_of(rate, rate + cells, [](float value) { return value > 0.0F; });
 }
 
+// Of `pool` x `pool` cells as many as say something: the median of their velocities, coordinate by coordinate, and of
+// their rates. One block of a large picture is a small part of what moves, and where the picture is flat its vector says
+// what was cheapest to code.
+void take_medians(const Grid& fine, View from, int pool, const Grid& coarse, Side to) {
+  std::vector<float> x;
+  std::vector<float> y;
+  std::vector<float> rate;
+  const auto median = [](std::vector<float>& values) {
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+  };
+  std::size_t cell = 0;
+  for (int row = 0; row < coarse.rows; ++row) {
+    for (int column = 0; column < coarse.columns; ++column, ++cell) {
+      x.clear();
+      y.clear();
+      rate.clear();
+      for (int r = row * pool; r < std::min((row + 1) * pool, fine.rows); ++r) {
+        for (int c = column * pool; c < std::min((column + 1) * pool, fine.columns); ++c) {
+          const auto at = static_cast<std::size_t>(r * fine.columns + c);
+          if (from.rate[at] > 0.0F) {
+            x.push_back(from.x[at]);
+            y.push_back(from.y[at]);
+            rate.push_back(from.rate[at]);
+          }
+        }
+      }
+      if (!x.empty()) {
+        to.x[cell] = median(x);
+        to.y[cell] = median(y);
+        to.rate[cell] = median(rate);
+      }
+    }
+  }
+}
+
 Side side_of(Field& field, std::int32_t* filled, std::size_t begin) {
   return {field.x.data() + begin, field.y.data() + begin, field.rate.data() + begin, filled};
 }
@@ -94,8 +131,11 @@ Side side_of(Field& field, std::int32_t* filled, std::size_t begin) {
 // Makes one link after another from the estimates of all frames.
 class Linker {
  public:
-  Linker(const Grid& grid, const Estimates& estimates, int num_frames)
-      : grid_(grid), estimates_(estimates), num_frames_(num_frames), centres_(grid) {}
+  explicit Linker(const Estimates& estimates)
+      : grid_(estimates.grid),
+        estimates_(estimates),
+        num_frames_(static_cast<int>(estimates.reach.size())),
+        centres_(estimates.grid) {}
 
   // The link between frame `first` and the next. Returns whether it is broken.
   bool join(int first, Side forward, Side backward) const {
@@ -160,23 +200,40 @@ class Linker {
 
 }  // namespace
 
-void estimate(const BlockMotion& motion, Estimates& out) {
-  const std::size_t cells = motion.grid.size();
+void estimate(const BlockMotion& motion, int pool, Estimates& out) {
+  const Grid& fine = motion.grid;
+  const std::size_t fine_cells = fine.size();
   const auto frames = static_cast<std::size_t>(motion.num_frames);
+  out.grid = {(fine.rows + pool - 1) / pool, (fine.columns + pool - 1) / pool,
+              fine.block * static_cast<float>(pool)};
+  const std::size_t cells = out.grid.size();
   out.past.clear(cells * frames);
   out.future.clear(cells * frames);
   out.has_past.resize(frames);
   out.has_future.resize(frames);
   out.reach.resize(frames);
+  Field fine_past;
+  Field fine_future;
   for (std::size_t frame = 0; frame < frames; ++frame) {
     const std::size_t begin = frame * cells;
+    Side past = side_of(out.past, nullptr, begin);
+    Side future = side_of(out.future, nullptr, begin);
+    if (pool > 1) {
+      fine_past.clear(fine_cells);
+      fine_future.clear(fine_cells);
+      past = side_of(fine_past, nullptr, 0);
+      future = side_of(fine_future, nullptr, 0);
+    }
     for (std::size_t list = 0; list < 2; ++list) {
-      const auto ref = motion.ref.subspan((frame * 2 + list) * cells, cells);
+      const auto ref = motion.ref.subspan((frame * 2 + list) * fine_cells, fine_cells);
       if (std::any_of(ref.begin(), ref.end(), [](std::int8_t value) { return value != 0; })) {
-        const auto mv = motion.mv.subspan((frame * 2 + list) * cells * 2, cells * 2);
-        offer_list(mv.data(), ref.data(), cells, side_of(out.past, nullptr, begin),
-                   side_of(out.future, nullptr, begin));
+        const auto mv = motion.mv.subspan((frame * 2 + list) * fine_cells * 2, fine_cells * 2);
+        offer_list(mv.data(), ref.data(), fine_cells, past, future);
       }
+    }
+    if (pool > 1) {
+      take_medians(fine, view_of(fine_past, 0), pool, out.grid, side_of(out.past, nullptr, begin));
+      take_medians(fine, view_of(fine_future, 0), pool, out.grid, side_of(out.future, nullptr, begin));
     }
     out.has_past[frame] = any_known(out.past.rate.data() + begin, cells) ? 1 : 0;
     out.has_future[frame] = any_known(out.future.rate.data() + begin, cells) ? 1 : 0;
@@ -184,17 +241,17 @@ void estimate(const BlockMotion& motion, Estimates& out) {
   }
 }
 
-void link(const BlockMotion& motion, const Estimates& estimates, int first, int last, Links& out) {
-  const std::size_t cells = motion.grid.size();
+void link(const Estimates& estimates, int first, int last, Links& out) {
+  const std::size_t cells = estimates.grid.size();
   const auto num_links = static_cast<std::size_t>(last - first);
-  out.grid = motion.grid;
+  out.grid = estimates.grid;
   out.first = first;
   out.forward.resize(cells * num_links);
   out.backward.resize(cells * num_links);
   out.forward_filled.resize(cells * num_links);
   out.backward_filled.resize(cells * num_links);
   out.broken.resize(num_links);
-  const Linker linker(motion.grid, estimates, motion.num_frames);
+  const Linker linker(estimates);
   for (std::size_t i = 0; i < num_links; ++i) {
     const std::size_t begin = i * cells;
     const Side forward = side_of(out.forward, out.forward_filled.data() + begin, begin);

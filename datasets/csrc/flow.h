@@ -49,6 +49,7 @@ struct Field {
 // Both sides of every frame of a run, (frame, row, column): what blocks say about [frame - |ref|, frame] and about
 // [frame, frame + ref].
 struct Estimates {
+  Grid grid;
   Field past;
   Field future;
   std::vector<std::uint8_t> has_past;  // by frame: whether any block says anything
@@ -58,7 +59,9 @@ struct Estimates {
 
 // Both this and `link` overwrite what `out` held and keep its memory: a clip needs megabytes of it, and asking the
 // system for those again and again costs more than the work.
-void estimate(const BlockMotion& motion, Estimates& out);
+//
+// The estimates are those of `pool` x `pool` cells each, by the median of what they know.
+void estimate(const BlockMotion& motion, int pool, Estimates& out);
 
 // Velocities between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from
 // `first` on. `filled` is 1 for cells that no vector covers and that took their neighbours' velocity. A broken link has
@@ -74,6 +77,6 @@ struct Links {
 };
 
 // The links between frame `first` and frame `last`.
-void link(const BlockMotion& motion, const Estimates& estimates, int first, int last, Links& out);
+void link(const Estimates& estimates, int first, int last, Links& out);
 
 }  // namespace videotx

@@ -116,6 +116,19 @@ def test_traces_are_in_shown_pixels(flip: bool) -> None:
     np.testing.assert_allclose(out.displacement[0, 1, ..., 1], 16.0, atol=1e-2)
 
 
+def test_stray_blocks_of_a_large_picture_do_not_carry_patches_away() -> None:
+    """In a picture shown at a quarter of its size one block is a small part of a patch."""
+    random = np.random.default_rng(0)
+    mv, ref = still_motion(9, 64, 64)
+    ref[:, 0], mv[:, 0] = -1, (8, 0)
+    stray = random.random((9, 64, 64)) < 0.2
+    mv[:, 0][stray] = random.integers(-80, 80, (int(stray.sum()), 2))
+    out = trace(mv, ref, [0, 8], Window(512, 512, 128, 128, 256, 256, 64, 64), patch=16)
+    true = np.broadcast_to([-4.0, 0.0], (4, 4, 2))
+    assert np.median(np.abs(out.displacement[0, 1] - true)) < 0.1
+    assert np.abs(out.displacement[0, 1] - true).max() < 1.5
+
+
 def test_residual_adds_up_along_the_trace_with_its_sign() -> None:
     mv, ref = pan_motion(6, (64, 0), [-1])  # sixteen pixels per frame
     pictures = np.zeros((6, 128, 128, 3), np.int16)
@@ -259,7 +272,10 @@ def test_known_motion_is_found(
         assert out.valid.mean() > 0.1
         errors = end_point_errors(scene, out.displacement, out.valid, sampled)
         assert np.median(errors[:, 0]) < most
-        if name == "things" and encoding == "h264 ref 1 gop 250" and sampled[-1] == 64:
+        if name == "things" and encoding == "h264 ref 1 gop 250":
             summed = end_point_errors(scene, summed_at_fixed_places(mv, ref, sampled), out.valid, sampled)
             moving = errors[:, 1] > 0
-            assert np.median(summed[moving, 0]) > 2 * np.median(errors[moving, 0])
+            # Within 16 frames a thing moves by less than its own size: most of its patches are still covered by it at
+            # their first place, where summing is right, and only the mean tells.
+            middle = np.mean if sampled[-1] < 64 else np.median
+            assert middle(summed[moving, 0]) > 2 * middle(errors[moving, 0])
