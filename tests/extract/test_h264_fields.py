@@ -263,3 +263,36 @@ def test_cells_of_the_frame_hold_means_of_fields(name: str, shared_videos: Path)
     assert num_means > 0
     assert num_lone > 0
     assert (num_unknown > 0) == (name != "HCAMFF1_HHI.264")
+
+
+@pytest.mark.parametrize("name", ["FRExt2_Panasonic.avc", "HCAFF1_HHI.264", "HCAMFF1_HHI.264"])
+def test_damage_is_marked_and_stays_where_it_is(name: str, shared_videos: Path) -> None:
+    extradata, packets = coded_packets(shared_videos / "conformance" / name)
+    sound = read_native(shared_videos / "conformance" / name)
+    generator = np.random.default_rng(5)
+    for number in range(1, len(packets), 2):
+        broken = bytearray(packets[number])
+        for at in generator.integers(len(broken) // 2, len(broken), 3):
+            broken[at] ^= 1 << int(generator.integers(8))
+        reader = _native.H264Reader(extradata, residual=True, intra_residual=True, weights=True)
+        pictures = []
+        for i, packet in enumerate([*packets[:number], bytes(broken), *packets[number + 1 :]]):
+            pictures += reader.feed(packet, i)
+        pictures += reader.finish()
+        assert [picture.packet for picture in pictures] == [picture.packet for picture in sound]
+        for picture, original in zip(pictures, sound, strict=True):
+            missing = picture.macroblock_class == 0
+            assert picture.damaged or not np.any(missing)
+            if picture.packet < number - 1:  # a frame before, even where the broken packet is a second field
+                np.testing.assert_array_equal(picture.mv, original.mv)
+                np.testing.assert_array_equal(picture.ref, original.ref)
+            assert picture.residual_y is not None
+            if picture.field_macroblock is None or not np.any(picture.field_macroblock):
+                continue
+            assert picture.coded_structure is not None
+            assert not np.any(picture.coded_structure[:, np.kron(missing, np.ones((4, 4), bool))])
+            # A pair's lines alternate between its field macroblocks.
+            by_field = np.repeat(missing.reshape(-1, 1, 2, missing.shape[1]), 16, axis=1).reshape(-1, missing.shape[1])
+            field = np.repeat(picture.field_macroblock[::2] != 0, 32, axis=0)
+            lines = np.where(field, by_field, np.repeat(missing, 16, axis=0))
+            assert not np.any(picture.residual_y[np.repeat(lines, 16, axis=1)])
