@@ -47,7 +47,7 @@ lint: $(VENV)/.built
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	rm -rf build/typed && mkdir -p build/typed/videotx
-	ln -s $(addprefix $(CURDIR)/,__init__.py py.typed cli.py extract pipeline datasets models) build/typed/videotx/
+	ln -s $(addprefix $(CURDIR)/,__init__.py py.typed cli.py cli_demo.py extract pipeline datasets models) build/typed/videotx/
 	MYPYPATH=build/typed $(BIN)/mypy -p videotx
 	cd examples && MYPYPATH=../build/typed $(abspath $(BIN))/mypy --config-file ../pyproject.toml --explicit-package-bases --exclude measure_motion.py .
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from videotx import __version__
+from videotx.cli_demo import demo_data
 from videotx.pipeline.annotations.formats import FORMATS
 from videotx.pipeline.presets import PRESETS
 
@@ -44,6 +45,9 @@ def _side(context: click.Context, option: click.Parameter, value: str) -> int | 
 @click.version_option(__version__, prog_name="videotx")
 def main() -> None:
     """Motion vectors, references, residuals and RGB from compressed video, into Zarr shards."""
+
+
+main.add_command(demo_data)
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -299,23 +303,6 @@ def verify(output: Path, **options: Any) -> None:
         click.echo(f"{len(problems)} problems in {output}", err=True)
         raise SystemExit(1)
     click.echo(f"{output}: {len(jobs)} shards verified")
-
-
-@main.command("demo-data")
-@click.option("--out", required=True, type=_PATH, help="A new folder.")
-@click.option(
-    "--clips", type=click.IntRange(1), default=16, show_default=True, help="How many clips, over all classes."
-)
-@click.option("--frames", type=click.IntRange(2), default=32, show_default=True, help="Frames per clip.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-def demo_data(out: Path, clips: int, frames: int, seed: int) -> None:
-    """Make a labelled set of H.264 and MPEG-4 clips whose motion is known."""
-    from videotx.pipeline.demo_data import CLASSES, make_demo_set
-
-    made = _usage_errors(lambda: make_demo_set(out, num_clips=clips, num_frames=frames, seed=seed))
-    click.echo(
-        f"{out}: {len(made)} clips of {min(clips, len(CLASSES))} classes; their motion is in {out / 'motion.csv'}"
-    )
 
 
 @main.command()

@@ -23,7 +23,8 @@ import numpy as np
 
 from videotx.extract.errors import UnsupportedCodecError
 from videotx.extract.reader import open_video
-from videotx.pipeline.demo_data import CLASSES, camera_frames, random_texture, write_video
+from videotx.pipeline.demo_data import ENCODERS, KINDS, write_video
+from videotx.pipeline.demo_scene import BACKGROUND_SIDE, Scene, SteadyMotion, random_texture
 from videotx.pipeline.encode import encode_video, probe_video
 from videotx.pipeline.recipe import Recipe
 from videotx.pipeline.shard_file import FrameArrayWriter
@@ -169,11 +170,13 @@ def measure(path: str, table: dict[str, Work], repeats: int) -> dict[str, float 
 
 
 def made_clips(folder: str) -> list[str]:
-    texture = random_texture(np.random.default_rng(0))
+    texture = random_texture(np.random.default_rng(0), BACKGROUND_SIDE)
+    turning = KINDS["camera"].classes["rotate_clockwise"]
+    scene = Scene(340, 256, camera=turning, motion=SteadyMotion(), discs=(), background=texture, textures=())
     paths = []
-    for codec, suffix in (("libx264", "mp4"), ("mpeg4", "avi")):
+    for codec, suffix in ENCODERS.items():
         paths.append(f"{folder}/{codec}_340x256.{suffix}")
-        write_video(Path(paths[-1]), codec, camera_frames(texture, CLASSES["rotate_clockwise"], 150, 340, 256))
+        write_video(Path(paths[-1]), codec, scene.frames(150))
     return paths
 
 

@@ -1,14 +1,20 @@
-"""A labelled set of videos whose motion is known: a random texture under a moving camera, one motion per class.
+"""Labelled sets of videos whose motion is known, made from a seed.
 
-Everything follows from the seed. Clips are encoded with H.264 and MPEG-4 Part 2 by turns and lie in one folder per
-class; ``motion.csv`` beside the folders holds what each clip really does.
+Two kinds. In ``camera`` a texture lies under a moving camera, one motion per class: motion in its plainest form. In
+``objects`` textured discs move over a textured background while the camera pans at random, and a class is what the
+discs do *relative to the background*. Textures, places, sizes and the camera are drawn in the same way for every class:
+the picture halfway through a clip says nothing about its class. Of pictures far from there only the size of the discs
+says a little, and only of ``approach`` and ``recede``. Motion carries the label.
+
+Clips lie in one folder per class. ``motion.csv`` beside the folders holds what camera and discs do from frame to frame,
+``discs.csv`` where the discs are halfway through the clip.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,135 +22,225 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-_TEXTURE_SIDE: Final = 256
+from videotx.pipeline.demo_scene import (
+    BACKGROUND_SIDE,
+    DISC_TEXTURE_SIDE,
+    Disc,
+    Scene,
+    SteadyMotion,
+    random_texture,
+)
+from videotx.pipeline.executors import Executor, InlineExecutor
+
 _FPS: Final = 25
 Encoder = Literal["libx264", "mpeg4"]
-_ENCODERS: Final[tuple[tuple[Encoder, str], ...]] = (("libx264", "mp4"), ("mpeg4", "avi"))
+ENCODERS: Final[Mapping[Encoder, str]] = {"libx264": "mp4", "mpeg4": "avi"}
+"""PyAV's encoder and the suffix of its files."""
+CODECS: Final[Mapping[str, tuple[Encoder, ...]]] = {
+    "both": ("libx264", "mpeg4"),
+    "h264": ("libx264",),
+    "mpeg4": ("mpeg4",),
+}
+"""Which encoders take turns."""
 
 
 @dataclass(frozen=True, slots=True)
-class CameraMotion:
-    """What the content does from one frame to the next: x to the right, y down, angles clockwise as seen."""
+class DemoKind:
+    """What clips of a kind have in common; ``classes`` are the motions at their middle speed.
 
-    dx_px: float = 0.0
-    dy_px: float = 0.0
-    zoom_percent: float = 0.0
-    rotation_degrees: float = 0.0
+    The classes' motion is the camera's where there are no discs. Otherwise it is the discs', and the camera pans in any
+    direction by up to ``pan_px`` a frame.
+    """
 
-    def scaled(self, factor: float) -> CameraMotion:
-        return CameraMotion(*(factor * value for value in astuple(self)))
+    classes: Mapping[str, SteadyMotion]
+    width: int
+    height: int
+    num_frames: int
+    speed: tuple[float, float]
+    num_discs: int = 0
+    radius_px: tuple[float, float] = (0.0, 0.0)
+    pan_px: float = 0.0
 
 
-CLASSES: Final[Mapping[str, CameraMotion]] = {
-    "down": CameraMotion(dy_px=2.0),
-    "left": CameraMotion(dx_px=-2.0),
-    "right": CameraMotion(dx_px=2.0),
-    "rotate_clockwise": CameraMotion(rotation_degrees=1.0),
-    "rotate_counterclockwise": CameraMotion(rotation_degrees=-1.0),
-    "up": CameraMotion(dy_px=-2.0),
-    "zoom_in": CameraMotion(zoom_percent=1.5),
-    "zoom_out": CameraMotion(zoom_percent=-1.5),
+KINDS: Final[Mapping[str, DemoKind]] = {
+    "camera": DemoKind(
+        classes={
+            "down": SteadyMotion(dy_px=2.0),
+            "left": SteadyMotion(dx_px=-2.0),
+            "right": SteadyMotion(dx_px=2.0),
+            "rotate_clockwise": SteadyMotion(rotation_degrees=1.0),
+            "rotate_counterclockwise": SteadyMotion(rotation_degrees=-1.0),
+            "up": SteadyMotion(dy_px=-2.0),
+            "zoom_in": SteadyMotion(zoom_percent=1.5),
+            "zoom_out": SteadyMotion(zoom_percent=-1.5),
+        },
+        width=176,
+        height=144,
+        num_frames=32,
+        speed=(0.6, 1.4),
+    ),
+    "objects": DemoKind(
+        classes={
+            "approach": SteadyMotion(zoom_percent=3.0),
+            "down": SteadyMotion(dy_px=1.2),
+            "down_fast": SteadyMotion(dy_px=3.0),
+            "left": SteadyMotion(dx_px=-1.2),
+            "left_fast": SteadyMotion(dx_px=-3.0),
+            "recede": SteadyMotion(zoom_percent=-3.0),
+            "right": SteadyMotion(dx_px=1.2),
+            "right_fast": SteadyMotion(dx_px=3.0),
+            "rotate_clockwise": SteadyMotion(rotation_degrees=5.0),
+            "rotate_counterclockwise": SteadyMotion(rotation_degrees=-5.0),
+            "up": SteadyMotion(dy_px=-1.2),
+            "up_fast": SteadyMotion(dy_px=-3.0),
+        },
+        width=128,
+        height=128,
+        num_frames=20,
+        speed=(0.8, 1.2),
+        num_discs=3,
+        radius_px=(20.0, 30.0),
+        pan_px=1.5,
+    ),
 }
-"""The motion of each class at its middle speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoClip:
-    """One clip to make; ``seed`` is its texture's."""
+    """One clip to make. ``camera`` moves the picture, ``motion`` the ``discs`` over it; discs are those of half time.
+
+    ``texture_seed`` is what its textures are drawn from.
+    """
 
     path: str
     label: str
     codec: Encoder
-    motion: CameraMotion
-    seed: int
+    camera: SteadyMotion
+    motion: SteadyMotion
+    discs: tuple[Disc, ...]
+    texture_seed: tuple[int, ...]
+
+    def scene(self, width: int, height: int) -> Scene:
+        """Its pictures; time 0 is half time."""
+        rng = np.random.default_rng(self.texture_seed)
+        background = random_texture(rng, BACKGROUND_SIDE)
+        textures = tuple(random_texture(rng, DISC_TEXTURE_SIDE) for _ in self.discs)
+        return Scene(width, height, self.camera, self.motion, self.discs, background, textures)
 
 
-def demo_clips(num_clips: int, seed: int) -> list[DemoClip]:
+def demo_clips(
+    kind: DemoKind, num_clips: int, seed: int, codecs: tuple[Encoder, ...] = CODECS["both"]
+) -> list[DemoClip]:
     """The clips of a set, classes and codecs by turns; a longer set begins with the clips of a shorter one."""
-    names = sorted(CLASSES)
+    names = sorted(kind.classes)
     clips = []
     for number in range(num_clips):
         label = names[number % len(names)]
-        codec, suffix = _ENCODERS[(number // len(names)) % 2]
-        speed = float(np.random.default_rng([seed, number]).uniform(0.6, 1.4))
-        path = f"{label}/{number:05d}.{suffix}"
-        clips.append(DemoClip(path, label, codec, CLASSES[label].scaled(speed), seed))
+        codec = codecs[(number // len(names)) % len(codecs)]
+        rng = np.random.default_rng([seed, number])
+        motion, camera, discs = kind.classes[label].scaled(float(rng.uniform(*kind.speed))), SteadyMotion(), []
+        if not kind.num_discs:
+            motion, camera = camera, motion
+        else:
+            angle, pan = rng.uniform(0, 2 * np.pi), rng.uniform(0, kind.pan_px)
+            camera = SteadyMotion(float(pan * np.cos(angle)), float(pan * np.sin(angle)))
+        for _ in range(kind.num_discs):
+            x, y = rng.uniform(-0.5, 0.5, 2) * (kind.width, kind.height)
+            discs.append(Disc(float(x), float(y), float(rng.uniform(*kind.radius_px))))
+        path = f"{label}/{number:05d}.{ENCODERS[codec]}"
+        clips.append(DemoClip(path, label, codec, camera, motion, tuple(discs), (seed, number, 1)))
     return clips
+
+
+@dataclass(frozen=True, slots=True)
+class _WriteClip:
+    """The task of writing one clip."""
+
+    out: Path
+    clip: DemoClip
+    width: int
+    height: int
+    num_frames: int
 
 
 def make_demo_set(
-    out: Path, *, num_clips: int = 16, num_frames: int = 32, width: int = 176, height: int = 144, seed: int = 0
+    out: Path,
+    *,
+    kind: DemoKind = KINDS["camera"],
+    num_clips: int = 16,
+    num_frames: int | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    seed: int = 0,
+    codecs: tuple[Encoder, ...] = CODECS["both"],
+    executor: Executor | None = None,
+    after_clip: Callable[[], object] = lambda: None,
 ) -> list[DemoClip]:
-    """Write a set below ``out`` and return its clips. Raises FileExistsError when ``out`` is there and not empty."""
-    if out.exists() and any(out.iterdir()):
+    """Write a set below ``out`` and return its clips.
+
+    Sizes and ``num_frames`` are the kind's unless given; ``after_clip`` is called for each clip written. Raises
+    FileExistsError when ``out`` is there and not an empty folder, RuntimeError when a clip could not be written.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise FileExistsError(f"{out}: expected a new or empty folder")
-    clips = demo_clips(num_clips, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    for number, clip in enumerate(clips):
-        path = out / clip.path
-        path.parent.mkdir(exist_ok=True)
-        texture = random_texture(np.random.default_rng([seed, number, 1]))
-        write_video(path, clip.codec, camera_frames(texture, clip.motion, num_frames, width, height))
-    with (out / "motion.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["path", "label", "codec", *(f.name for f in fields(CameraMotion))])
-        writer.writeheader()
-        writer.writerows(_csv_row(clip) for clip in clips)
+    kind = replace(
+        kind,
+        num_frames=num_frames or kind.num_frames,
+        width=width or kind.width,
+        height=height or kind.height,
+    )
+    clips = demo_clips(kind, num_clips, seed, codecs)
+    for label in {clip.label for clip in clips}:
+        (out / label).mkdir(parents=True, exist_ok=True)
+    jobs = [_WriteClip(out, clip, kind.width, kind.height, kind.num_frames) for clip in clips]
+    for outcome in (executor or InlineExecutor()).run(_write_clip, jobs):
+        if outcome.error:
+            raise RuntimeError(f"{outcome.job.clip.path}: {outcome.error}")
+        after_clip()
+    _write_table(out / "motion.csv", (_motion_row(clip) for clip in clips))
+    rows = [{"path": clip.path, **_rounded(asdict(disc))} for clip in clips for disc in clip.discs]
+    if rows:
+        _write_table(out / "discs.csv", rows)
     return clips
 
 
-def _csv_row(clip: DemoClip) -> dict[str, Any]:
-    numbers = {name: f"{value:.4f}" for name, value in asdict(clip.motion).items()}
-    return {"path": clip.path, "label": clip.label, "codec": clip.codec, **numbers}
+def _write_clip(job: _WriteClip) -> None:
+    scene = job.clip.scene(job.width, job.height)
+    frames = scene.frames(job.num_frames, start=-(job.num_frames - 1) / 2)
+    write_video(job.out / job.clip.path, job.clip.codec, frames)
 
 
-def random_texture(rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A coloured cloud pattern that repeats without a seam, float32 ``(side, side, 3)`` of 16 to 240."""
-    side = _TEXTURE_SIDE
-    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)) * side
-    # Fine enough for blocks to be told apart, smooth enough to be moved by parts of a pixel.
-    amplitude = np.where((frequency > 2) & (frequency < 40), 1 / np.maximum(frequency, 1), 0)
-    planes = [np.fft.irfft2(np.fft.rfft2(rng.standard_normal((side, side))) * amplitude) for _ in range(3)]
-    grey, *tints = (plane / plane.std() for plane in planes)
-    rgb = np.stack([grey + 0.3 * tints[0], grey, grey + 0.3 * tints[1]], axis=-1)
-    return np.asarray(np.clip(128 + 45 * rgb, 16, 240), np.float32)
+def _motion_row(clip: DemoClip) -> dict[str, Any]:
+    discs = {f"disc_{field.name}": getattr(clip.motion, field.name) for field in fields(SteadyMotion)}
+    named = {"path": clip.path, "label": clip.label, "codec": clip.codec}
+    return named | _rounded(asdict(clip.camera)) | (_rounded(discs) if clip.discs else {})
 
 
-def camera_frames(
-    texture: npt.NDArray[np.float32], motion: CameraMotion, num_frames: int, width: int, height: int
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Frames uint8 ``(height, width, 3)`` of a texture under ``motion``, about the centre of the picture."""
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    x -= (width - 1) / 2
-    y -= (height - 1) / 2
-    for t in range(num_frames):
-        scale = (1 + motion.zoom_percent / 100) ** -t
-        angle = -np.deg2rad(motion.rotation_degrees) * t
-        source_x = scale * (np.cos(angle) * x - np.sin(angle) * y) - motion.dx_px * t
-        source_y = scale * (np.sin(angle) * x + np.cos(angle) * y) - motion.dy_px * t
-        yield _sample(texture, source_x, source_y)
+def _rounded(numbers: dict[str, float]) -> dict[str, str]:
+    return {name: f"{value:.4f}" for name, value in numbers.items()}
 
 
-def _sample(
-    texture: npt.NDArray[np.float32], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-) -> npt.NDArray[np.uint8]:
-    """Bilinear, and repeating beyond the edges."""
-    side = texture.shape[0]
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    along, down = (x - left)[..., None], (y - top)[..., None]
-    rows, columns = (top % side, (top + 1) % side), (left % side, (left + 1) % side)
-    upper = texture[rows[0], columns[0]] * (1 - along) + texture[rows[0], columns[1]] * along
-    lower = texture[rows[1], columns[0]] * (1 - along) + texture[rows[1], columns[1]] * along
-    return np.asarray(np.rint(upper * (1 - down) + lower * down), np.uint8)
+def _write_table(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    rows = list(rows)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def write_video(path: Path, codec: Encoder, frames: Iterator[npt.NDArray[np.uint8]]) -> None:
-    """Encode RGB frames with one of PyAV's encoders, the same bytes every time."""
-    options = {"preset": "veryfast", "crf": "20"} if codec == "libx264" else {"qscale": "3", "flags": "+qscale"}
+    """Encode RGB frames with one of PyAV's encoders, B-frames included, the same bytes every time."""
+    # libx264's own defaults: three references, up to three B-frames, subpixel motion of all partitions. Its fast
+    # macroblock-tree code rounds otherwise from run to run and from CPU to CPU; `cpu-independent` takes the exact one.
+    h264 = {"preset": "medium", "crf": "23", "x264-params": "cpu-independent=1"}
+    options = h264 if codec == "libx264" else {"qscale": "3", "flags": "+qscale"}
     with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(codec, rate=_FPS, options=options)
         stream.pix_fmt = "yuv420p"
-        stream.gop_size = 16
+        stream.gop_size = 250
         stream.codec_context.thread_count = 1
+        if codec == "mpeg4":
+            stream.codec_context.max_b_frames = 2
         for number, rgb in enumerate(frames):
             if number == 0:
                 stream.height, stream.width = rgb.shape[:2]

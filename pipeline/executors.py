@@ -63,7 +63,7 @@ class DaskExecutor:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # any free port: another run on this machine may have the usual one
                 silence_logs="ERROR",
             )
             self._client: Any = Client(self._cluster)

@@ -25,6 +25,7 @@ def test_the_wheel_holds_one_package(tmp_path: Path) -> None:
     assert len(tops) == 2
     for part in (
         "cli.py",
+        "cli_demo.py",
         "py.typed",
         "extract/frame.py",
         "pipeline/store.py",
