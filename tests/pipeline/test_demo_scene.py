@@ -80,6 +80,12 @@ def test_a_disc_that_leaves_comes_back_on_the_other_side() -> None:
     assert leaving.disc_at(np.array([30.0, 0.0]), 1) == -1
 
 
+def test_the_camera_carries_discs_along() -> None:
+    carried = scene(SteadyMotion(dx_px=2, dy_px=-3), SteadyMotion(dx_px=10), Disc(0, 0, 6))
+    np.testing.assert_allclose(carried.follow(np.zeros(2), 0, 1), [12, -3])
+    assert carried.disc_at(np.array([[12.0, -3.0], [17.0, -3.0], [12.0, 4.0]]), 1).tolist() == [0, 0, -1]
+
+
 def test_discs_under_a_turning_camera_are_refused() -> None:
     with pytest.raises(ValueError, match="a camera that only pans"):
         scene(SteadyMotion(rotation_degrees=1), SteadyMotion(), Disc(0, 0, 5))
