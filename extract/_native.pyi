@@ -89,6 +89,11 @@ class CodedPicture:
     ) -> None:
         """The part of ``qp`` that covers the native picture."""
 
+    def crop_residual(
+        self, width: int, height: int, crop_left: int, crop_top: int
+    ) -> tuple[npt.NDArray[np.int16] | None, npt.NDArray[np.int16] | None, npt.NDArray[np.int16] | None]:
+        """Views of Y, Cb and Cr over the native picture, in luma samples. None where there is no such residual."""
+
 # raster: libavcodec's side data to grids
 
 def rasterise_vectors(

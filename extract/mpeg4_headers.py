@@ -13,6 +13,7 @@ _VOL_LAST: Final = 0x2F
 _VOP: Final = 0xB6
 _LAYER_BYTES: Final = 160  # with both quantiser matrices
 _VOP_BYTES: Final = 16
+_VOP_START: Final = bytes((0, 0, 1, _VOP))
 
 VopType = Literal["I", "P", "B", "S"]
 _VOP_TYPES: Final[tuple[VopType, ...]] = ("I", "P", "B", "S")
@@ -54,12 +55,14 @@ def _start_codes(data: bytes) -> Iterator[tuple[int, int]]:
 
 def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
     """The first readable VOL header in a decoder configuration or before the VOP of a packet, or None."""
-    for code, start in _start_codes(data or b""):
+    if not data or data.startswith(_VOP_START):
+        return None
+    for code, start in _start_codes(data):
         if code == _VOP:
             break
         if _VOL_FIRST <= code <= _VOL_LAST:
             try:
-                return _parse_layer(BitReader((data or b"")[start : start + _LAYER_BYTES]))
+                return _parse_layer(BitReader(data[start : start + _LAYER_BYTES]))
             except (EOFError, ValueError):
                 continue
     return None
@@ -67,14 +70,13 @@ def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
 
 def find_vop(data: bytes, layer: VideoObjectLayer | None) -> Vop | None:
     """The first VOP of a packet, or None where there is none. Without ``layer`` only its type is known."""
-    for code, start in _start_codes(data):
-        if code != _VOP:
-            continue
-        try:
-            return _parse_vop(BitReader(data[start : start + _VOP_BYTES]), layer)
-        except EOFError:
-            return None
-    return None
+    start = data.find(_VOP_START) + len(_VOP_START)
+    if start < len(_VOP_START):
+        return None
+    try:
+        return _parse_vop(BitReader(data[start : start + _VOP_BYTES]), layer)
+    except EOFError:
+        return None
 
 
 def _parse_layer(bits: BitReader) -> VideoObjectLayer:
@@ -135,9 +137,7 @@ def _parse_vop(bits: BitReader, layer: VideoObjectLayer | None) -> Vop:
         return Vop(kind, True, 0)
     while bits.flag():  # modulo_time_base
         pass
-    bits.flag()
-    bits.u(layer.time_bits)
-    bits.flag()
-    coded = bits.flag()
+    # marker, vop_time_increment, marker, vop_coded: at once, since this is read of every packet
+    coded = bits.u(1 + layer.time_bits + 1 + 1) & 1 == 1
     has_rounding = coded and (kind == "P" or (kind == "S" and layer.global_motion))
     return Vop(kind, coded, bits.u(1) if has_rounding else 0)

@@ -199,34 +199,14 @@ class NativeReader(VideoReader):
         return qp
 
     def _residual(self, coded: _native.CodedPicture) -> Residual:
-        luma = coded.residual_y
-        if luma is None:
+        info = self._info
+        y, cb, cr = coded.crop_residual(info.width, info.height, info.crop_left, info.crop_top)
+        if y is None:
             raise RuntimeError("the native reader gave no residual")
-        cb, cr = coded.residual_cb, coded.residual_cr
-        # Monochrome pictures have no chroma residual; it is zero as in 4:2:0.
-        shape = luma.shape if cb is None else cb.shape
-        step_y = luma.shape[0] // shape[0] if cb is not None else 2
-        step_x = luma.shape[1] // shape[1] if cb is not None else 2
-        return Residual(
-            kind="coded",
-            y=self._crop(luma, 1, 1),
-            cb=self._chroma(cb, luma, step_y, step_x),
-            cr=self._chroma(cr, luma, step_y, step_x),
-            colour_matrix=self._info.colour_matrix,
-            full_range=self._info.full_range,
-        )
-
-    def _chroma(
-        self, plane: npt.NDArray[np.int16] | None, luma: npt.NDArray[np.int16], step_y: int, step_x: int
-    ) -> npt.NDArray[np.int16]:
-        if plane is None:
-            plane = np.zeros((luma.shape[0] // step_y, luma.shape[1] // step_x), np.int16)
-        return self._crop(plane, step_y, step_x)
-
-    def _crop(self, plane: npt.NDArray[np.int16], step_y: int, step_x: int) -> npt.NDArray[np.int16]:
-        top, left = self._info.crop_top // step_y, self._info.crop_left // step_x
-        rows, columns = -(-self._info.height // step_y), -(-self._info.width // step_x)
-        return plane[top : top + rows, left : left + columns]
+        if cb is None or cr is None:
+            # Monochrome pictures have no chroma residual; it is zero as in 4:2:0.
+            cb = cr = np.zeros((-(-info.height // 2), -(-info.width // 2)), np.int16)
+        return Residual("coded", y, cb, cr, info.colour_matrix, info.full_range)
 
     def _finish(self) -> None:
         if self._num_field_predicted:

@@ -99,6 +99,30 @@ void crop_quantisers(const CodedPicture& p, Quantisers qp, int crop_left, int cr
   }
 }
 
+// A view of the `rows` x `columns` samples from (top, left) on of a plane, None where there is none.
+nb::object crop_plane(nb::handle self, const std::vector<std::int16_t>& values, std::size_t stride, std::size_t top,
+                      std::size_t left, std::size_t rows, std::size_t columns) {
+  if (values.empty()) return nb::none();
+  if (left + columns > stride || (top + rows) * stride > values.size()) {
+    throw nb::value_error("the size reaches beyond the coded picture");
+  }
+  return nb::cast(nb::ndarray<nb::numpy, const std::int16_t>(values.data() + top * stride + left, {rows, columns}, self,
+                                                             {static_cast<std::int64_t>(stride), 1}));
+}
+
+nb::tuple crop_residual(nb::handle self, std::size_t width, std::size_t height, std::size_t crop_left,
+                        std::size_t crop_top) {
+  const auto& p = nb::cast<const CodedPicture&>(self);
+  const auto crop = [&](const std::vector<std::int16_t>& values, int block_height, int block_width) {
+    const std::size_t step_y = block_height > 0 ? static_cast<std::size_t>(16 / block_height) : 1;
+    const std::size_t step_x = block_width > 0 ? static_cast<std::size_t>(16 / block_width) : 1;
+    return crop_plane(self, values, static_cast<std::size_t>(p.macroblock_columns * block_width), crop_top / step_y,
+                      crop_left / step_x, (height + step_y - 1) / step_y, (width + step_x - 1) / step_x);
+  };
+  return nb::make_tuple(crop(p.residual_y, 16, 16), crop(p.residual_cb, p.chroma_block_height, p.chroma_block_width),
+                        crop(p.residual_cr, p.chroma_block_height, p.chroma_block_width));
+}
+
 const CodedPicture& record(nb::handle self) { return nb::cast<const CodedPicture&>(self); }
 
 }  // namespace
@@ -118,6 +142,8 @@ void bind_coded_picture(nb::module_& m) {
       .def("crop_motion", &crop_motion, nb::arg("mv").noconvert(), nb::arg("ref").noconvert(), nb::arg("block"),
            nb::arg("crop_left"), nb::arg("crop_top"))
       .def("crop_quantisers", &crop_quantisers, nb::arg("qp").noconvert(), nb::arg("crop_left"), nb::arg("crop_top"))
+      .def("crop_residual", &crop_residual, nb::arg("width"), nb::arg("height"), nb::arg("crop_left"),
+           nb::arg("crop_top"))
       .def_prop_ro("mv",
                    [](nb::handle self) {
                      const CodedPicture& p = record(self);

@@ -1,4 +1,6 @@
 // Blocks of a macroblock (6.2.7), and what goes into the picture.
+#include <algorithm>
+
 #include "mpeg4/idct.h"
 #include "mpeg4/vop_reader.h"
 
@@ -59,12 +61,16 @@ void VopReader::put_vectors(const Macroblock& mb, int list, const std::array<Vec
   const std::size_t stride = static_cast<std::size_t>(columns_) * 4;
   const std::size_t list_start = static_cast<std::size_t>(list) * stride * 4 * static_cast<std::size_t>(motion_.rows);
   std::size_t at = list_start + static_cast<std::size_t>(mb.row) * 4 * stride + static_cast<std::size_t>(mb.column) * 4;
-  for (std::size_t row = 0; row < 4; ++row, at += stride) {
+  for (std::size_t half = 0; half < 4; half += 2) {
+    std::array<std::int16_t, 8> row;  // built once for both rows of cells that share it
     for (std::size_t column = 0; column < 4; ++column) {
-      const Vector vector = vectors[(row & 2) + (column >> 1)];
-      picture_.mv[2 * (at + column)] = static_cast<std::int16_t>(vector.x * unit);
-      picture_.mv[2 * (at + column) + 1] = static_cast<std::int16_t>(vector.y * unit);
-      picture_.ref[at + column] = static_cast<std::int8_t>(list);
+      const Vector vector = vectors[half + (column >> 1)];
+      row[2 * column] = static_cast<std::int16_t>(vector.x * unit);
+      row[2 * column + 1] = static_cast<std::int16_t>(vector.y * unit);
+    }
+    for (int i = 0; i < 2; ++i, at += stride) {
+      std::copy_n(row.data(), 8, picture_.mv.data() + 2 * at);
+      std::fill_n(picture_.ref.data() + at, 4, static_cast<std::int8_t>(list));
     }
   }
 }

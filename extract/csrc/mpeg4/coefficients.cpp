@@ -52,26 +52,38 @@ bool read_reversible_escape(BitReader& bits, Event& event) {
 
 template <class Store>
 inline bool read_events(BitReader& bits, const CoefficientTable& table, bool reversible, int first, Store&& store) {
+  BitReader here = bits;  // a copy that no call is given stays in registers
   int place = first;
   for (;;) {
-    const std::uint32_t word = bits.peek32();
+    const std::uint32_t word = here.peek32();
     const CoefficientEvent found = table.find(word);
     Event event{found.run, found.level, found.last, false};
     if (found.level != 0) [[likely]] {
-      bits.skip(found.length + 1U);
-      if ((word >> (31 - found.length) & 1) != 0) event.level = -event.level;
+      here.skip(found.length + 1U);
+      const int sign = -static_cast<int>(word >> (31 - found.length) & 1);  // of which nothing can be foreseen
+      event.level = (event.level ^ sign) - sign;
     } else {
+      bits = here;
       if (found.length == 0) return false;
       bits.skip(found.length);
       if (!(reversible ? read_reversible_escape(bits, event) : read_escape(bits, table, event))) return false;
+      here = bits;
     }
     place += event.run;
-    if (place > 63) return false;
+    if (place > 63) {
+      bits = here;
+      return false;
+    }
     store(static_cast<std::size_t>(place), event);
     ++place;
-    if (event.last) return true;
+    if (event.last) {
+      bits = here;
+      return true;
+    }
   }
 }
+
+constexpr std::size_t by_columns(std::size_t raster) { return (raster & 7) << 3 | raster >> 3; }
 
 }  // namespace
 
@@ -81,9 +93,10 @@ bool read_inter_block(BitReader& bits, const InterCoding& coding, int quantiser,
     const int multiplier = 2 * quantiser;
     const int offset = (quantiser - 1) | 1;
     return read_events(bits, *coding.table, coding.reversible, 0, [&](std::size_t place, const Event& event) {
-      int value = event.level * multiplier + (event.level > 0 ? offset : -offset);
+      const int sign = -static_cast<int>(event.level <= 0);
+      int value = event.level * multiplier + ((offset ^ sign) - sign);
       if (event.fixed_length) value = std::clamp(value, -2048, 2047);
-      block.coefficients[scan[place]] = static_cast<std::int16_t>(value);
+      block.coefficients[by_columns(scan[place])] = static_cast<std::int16_t>(value);
     });
   }
   // 7.4.4.1; its mismatch control makes the sum of all coefficients odd through the last one.
@@ -94,7 +107,7 @@ bool read_inter_block(BitReader& bits, const InterCoding& coding, int quantiser,
         const int level = std::clamp(event.level, -2048, 2047);
         const int scaled = ((2 * (level < 0 ? -level : level) + 1) * 2 * quantiser * (*coding.matrix)[raster]) >> 5;
         parity ^= scaled & 1;
-        block.coefficients[raster] = static_cast<std::int16_t>(level < 0 ? -scaled : scaled);
+        block.coefficients[by_columns(raster)] = static_cast<std::int16_t>(level < 0 ? -scaled : scaled);
       });
   if (parity != 0) block.coefficients[63] = static_cast<std::int16_t>(block.coefficients[63] ^ 1);
   return sound;

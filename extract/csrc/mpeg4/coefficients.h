@@ -10,7 +10,7 @@
 
 namespace videotx::mpeg4 {
 
-// Dequantised coefficients in raster order.
+// Dequantised coefficients, column by column: as the inverse DCT takes them, which begins with all rows at once.
 struct alignas(32) Block {
   std::array<std::int16_t, 64> coefficients{};
 };

@@ -26,7 +26,6 @@ constexpr PassConstants kColumns =
 void idct_simple(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
   Short8 x[8];
   for (int i = 0; i < 8; ++i) x[i] = load(&block.coefficients[static_cast<std::size_t>(8 * i)]);
-  transpose(x);
   // Rows of nothing but a DC coefficient take a shortcut that rounds differently, and so must be taken.
   Short8 any_ac = x[1];
   for (int i = 2; i < 8; ++i) any_ac = either(any_ac, x[i]);

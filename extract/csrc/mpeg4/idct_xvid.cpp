@@ -56,7 +56,6 @@ inline void column_pass(Short8 (&x)[8]) {
 void idct_xvid(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
   Short8 x[8];
   for (int i = 0; i < 8; ++i) x[i] = load(&block.coefficients[static_cast<std::size_t>(8 * i)]);
-  transpose(x);
   transform<kRowShift>(x, kRows);
   transpose(x);
   column_pass(x);

@@ -63,16 +63,22 @@ Vector MotionField::predict(int column, int row, int block, int first) const {
 }
 
 bool read_component(BitReader& bits, int prediction, int f_code, std::int16_t& component) {
-  const int magnitude = kMotionVector.read(bits);
+  // Code, sign and residual are 19 bits at most: they are read at once.
+  std::uint32_t word = bits.peek32();
+  const auto [magnitude, length] = kMotionVector.find(word);
   if (magnitude < 0) return false;
   if (magnitude == 0) {
+    bits.skip(static_cast<std::size_t>(length));
     component = static_cast<std::int16_t>(prediction);
     return true;
   }
-  const bool negative = bits.read_flag();
   const int shift = f_code - 1;
-  const int difference = ((magnitude - 1) << shift) + static_cast<int>(bits.read(shift)) + 1;
-  const int sum = prediction + (negative ? -difference : difference);
+  bits.skip(static_cast<std::size_t>(length + 1 + shift));
+  word <<= length;
+  const int sign = -static_cast<int>(word >> 31);  // of which nothing can be foreseen
+  const auto residual = static_cast<int>(std::uint64_t{word << 1} << shift >> 32);
+  const int difference = ((magnitude - 1) << shift) + residual + 1;
+  const int sum = prediction + ((difference ^ sign) - sign);
   const int half_range = 32 << shift;
   component = static_cast<std::int16_t>(((sum + half_range) & (2 * half_range - 1)) - half_range);
   return true;

@@ -30,18 +30,21 @@ class Vlc {
     }
   }
 
+  struct Entry {
+    std::int8_t symbol = -1;
+    std::int8_t length = 0;
+  };
+
+  [[nodiscard]] Entry find(std::uint32_t next32) const { return entries_[next32 >> (32 - kBits)]; }
+
   // The symbol, or -1 (nothing consumed) where no code fits.
   int read(BitReader& reader) const {
-    const Entry entry = entries_[reader.peek(kBits)];
+    const Entry entry = find(reader.peek32());
     reader.skip(static_cast<std::size_t>(entry.length));
     return entry.symbol;
   }
 
  private:
-  struct Entry {
-    std::int8_t symbol = -1;
-    std::int8_t length = 0;
-  };
   std::array<Entry, std::size_t{1} << kBits> entries_{};
 };
 
