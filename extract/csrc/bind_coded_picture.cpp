@@ -114,8 +114,9 @@ void crop_quantisers(const CodedPicture& p, Quantisers qp, int crop_left, int cr
 nb::object crop_plane(nb::handle self, const std::vector<std::int16_t>& values, std::size_t stride, std::size_t top,
                       std::size_t left, std::size_t rows, std::size_t columns) {
   if (values.empty()) return nb::none();
-  if (left + columns > stride || (top + rows) * stride > values.size()) {
-    throw nb::value_error("the size reaches beyond the coded picture");
+  const std::size_t height = values.size() / stride;
+  if (columns > stride || left > stride - columns || rows > height || top > height - rows) {
+    throw nb::value_error("the arrays reach beyond the coded picture");
   }
   return nb::cast(nb::ndarray<nb::numpy, const std::int16_t>(values.data() + top * stride + left, {rows, columns}, self,
                                                              {static_cast<std::int64_t>(stride), 1}));

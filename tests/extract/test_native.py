@@ -53,10 +53,10 @@ SLOW = [
 B_CLASSES = (7, 8, 9)  # inter, skipped, direct
 
 
-def coded_pictures(path: Path) -> list[_native.CodedPicture]:
+def coded_pictures(path: Path, residual: bool = False) -> list[_native.CodedPicture]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        reader = _native.H264Reader(stream.codec_context.extradata or b"")
+        reader = _native.H264Reader(stream.codec_context.extradata or b"", residual=residual)
         packets = [packet for packet in container.demux(stream) if packet.size]
         pictures = [p for i, packet in enumerate(packets) for p in reader.feed(bytes(packet), i, not packet.is_discard)]
         return pictures + reader.finish()
@@ -154,8 +154,8 @@ def test_finer_grid_holds_the_coarser_one(shared_videos: Path) -> None:
 
 def test_the_native_picture_is_cut_out_of_the_coded_one(shared_videos: Path) -> None:
     path = shared_videos / "conformance" / "CVFC1_Sony_C.jsv"
-    pictures = coded_pictures(path)
-    with open_video(path, streams={"motion", "qp"}, block=4) as video:
+    pictures = coded_pictures(path, residual=True)
+    with open_video(path, streams={"motion", "qp", "residual"}, block=4) as video:
         left, top, width, height = video.info.crop_left, video.info.crop_top, video.info.width, video.info.height
         assert left > 0 or top > 0
         for frame, picture in zip(video, pictures, strict=True):
@@ -166,11 +166,21 @@ def test_the_native_picture_is_cut_out_of_the_coded_one(shared_videos: Path) -> 
             np.testing.assert_array_equal(frame.motion.ref, picture.ref[:, rows, columns])
             qp = picture.qp[top // 16 :, left // 16 :][: -(-height // 16), : -(-width // 16)]
             np.testing.assert_array_equal(frame.qp, qp)
+            assert frame.residual is not None
+            assert picture.residual_y is not None
+            assert picture.residual_cr is not None
+            y = picture.residual_y[top : top + height, left : left + width]
+            cr = picture.residual_cr[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
+            np.testing.assert_array_equal(frame.residual.y, y)
+            np.testing.assert_array_equal(frame.residual.cr, cr)
     mv, ref = np.empty((2, 99, 2, 2), np.int16), np.empty((2, 99, 2), np.int8)
     with pytest.raises(ValueError, match="beyond the coded picture"):
         pictures[0].crop_motion(mv, ref, 8, 0, 0)
     with pytest.raises(ValueError, match="beyond the coded picture"):
         pictures[0].crop_quantisers(np.empty((1, 1), np.int8), 0, -16)
+    for beyond in ((width + 256, height, left, top), (width, 2**64 - 1, left, 1)):
+        with pytest.raises(ValueError, match="beyond the coded picture"):
+            pictures[0].crop_residual(*beyond)
 
 
 def with_data_partition(path: Path, folder: Path) -> Path:
