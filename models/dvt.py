@@ -69,6 +69,10 @@ class DVTConfig(VideoConfig):
     motion_dim: int = 64
     # The paper names a matrix; more is an experiment.
     motion_hidden_dim: int = 0
+    # True: m is also part of what is found at a place. Features of moved content are the same wherever it went, and its
+    # position tells the way only against the patch's own; with m among the values the way itself is a feature. False:
+    # m steers and nothing more, which is all that the paper's text says of it.
+    motion_in_values: bool = True
     # The residual's useful range, as CoViAR clips it.
     residual_scale: float = 128.0
     # True: offsets are relative to where the content went, so that an untrained layer looks along the motion already;
@@ -198,6 +202,7 @@ class DeformableAttention(nn.Module):
                 max_offset=config.max_offset,
                 normalised=config.normalised,
                 outside=config.outside,
+                motion_in_values=config.motion_in_values,
             )
         if config.attention != "space_time":
             self.multi_scale = MultiScaleDeformable(

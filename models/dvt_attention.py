@@ -75,7 +75,8 @@ class SpaceTimeDeformable(nn.Module):
     """D-ST-A: from every patch to ``num_points`` predicted places in each other frame of its sub-clip.
 
     A place is the patch's own, plus where its content moved, plus an offset predicted from the query and from the
-    motion embedding; the weight is predicted from the same two.
+    motion embedding; the weight is predicted from the same two. With ``motion_in_values`` what is found at a place is
+    its value plus a linear map of the motion embedding that led there.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class SpaceTimeDeformable(nn.Module):
         max_offset: float | None,
         normalised: Normalised,
         outside: Outside,
+        motion_in_values: bool,
     ) -> None:
         super().__init__()
         self.num_heads = num_heads
@@ -100,6 +102,7 @@ class SpaceTimeDeformable(nn.Module):
         # The query knows its frame but not the other one, so its part is the same for all of them.
         self.predictor = PointPredictor(dim, num_heads, 1, num_points, spread=spread, max_offset=max_offset)
         self.motion = nn.Linear(motion_dim, num_heads * num_points * 3, bias=False)
+        self.motion_value = nn.Linear(motion_dim, dim, bias=False) if motion_in_values else None
 
     def start(self) -> None:
         """Let the motion embedding say nothing yet: the displacement itself already points the way."""
@@ -116,7 +119,13 @@ class SpaceTimeDeformable(nn.Module):
         planes = Planes(first, torch.full_like(first, h), torch.full_like(first, w))
         values = self.value(x).reshape(-1, n * h * w, self.num_heads, d // self.num_heads)
         out = sample(values, xy, points.weights.flatten(-2).reshape(xy.shape[:-1]), planes, outside=self.outside)
-        return out.view(b, t, h, w, d)
+        out = out.view(b, t, h, w, d)
+        if self.motion_value is None:
+            return out
+        # The weighted mean of a linear map is the map of the weighted mean: m is averaged before it is mapped.
+        mean = points.weights.sum(-1).to(steering.embedding.dtype) @ steering.embedding  # b t h w heads m
+        matrix = self.motion_value.weight.view(self.num_heads, -1, mean.shape[-1])  # heads c m
+        return out + torch.einsum("...hm,hcm->...hc", mean, matrix).flatten(-2)
 
     def points(self, x: Tensor, steering: Steering) -> Points:
         """Where each token looks and with which weights."""

@@ -1,0 +1,147 @@
+"""Clips of shards as one small file that NumPy and a JPEG decoder can open: for experiments that read few clips often.
+
+    python examples/packed_clips.py shards.zarr clips.npz
+
+Every video gives one clip of 8 frames, 2 apart, about its middle, shown in 64 x 64 pixels with patches of 8. Frames are
+kept as JPEG, displacements within sub-clips of 4 frames in steps of 1/16 pixel, residuals in whole RGB units: 20 kB.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+import torch
+from torch import Tensor
+
+NUM_FRAMES, STRIDE, SIDE, PATCH, SUBCLIP = 8, 2, 64, 8, 4
+STEPS_PER_PIXEL = 16
+QUALITY = 85
+
+
+@dataclass(frozen=True)
+class PackedClips:
+    """Clips in memory, a row of every tensor each.
+
+    ``rgb`` uint8 (clip, t, h, w, 3). Motion is that from frame t to the others of its sub-clip, the k-th being k + 1
+    frames on, in a circle: ``displacement`` float (clip, t, k, row, column, 2) in pixels, ``valid`` bool (clip, t, k,
+    row, column), ``residual`` float (clip, t, k, row, column, 6) in RGB units. ``label`` and ``number`` int64 (clip,);
+    ``number`` orders the clips of a set; ``class_names`` are those of the labels.
+    """
+
+    rgb: Tensor
+    displacement: Tensor
+    valid: Tensor
+    residual: Tensor
+    label: Tensor
+    number: Tensor
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, rows: Tensor) -> PackedClips:
+        return self._mapped(lambda tensor: tensor[rows])
+
+    def to(self, device: torch.device | str) -> PackedClips:
+        return self._mapped(lambda tensor: tensor.to(device))
+
+    def _mapped(self, change) -> PackedClips:
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{k: change(value) for k, value in values.items() if isinstance(value, Tensor)})
+
+
+def other_frames() -> np.ndarray:
+    """For each frame the others of its sub-clip, the next one first, int64 (t, k)."""
+    start, place = np.divmod(np.arange(NUM_FRAMES), SUBCLIP)
+    return start[:, None] * SUBCLIP + (place[:, None] + np.arange(1, SUBCLIP)) % SUBCLIP
+
+
+def between_all(pairs: Tensor) -> Tensor:
+    """(clip, t, k, ...) of a sub-clip's frames as (clip, t, t', ...) of all; zero where sub-clips differ."""
+    whole = pairs.new_zeros(pairs.shape[0], NUM_FRAMES, NUM_FRAMES, *pairs.shape[3:])
+    frame = torch.arange(NUM_FRAMES, device=pairs.device)[:, None]
+    whole[:, frame, torch.from_numpy(other_frames()).to(pairs.device)] = pairs
+    return whole
+
+
+def pack(shards: Path, out: Path) -> int:
+    """Write the clips of ``shards`` to ``out``; returns how many. Videos' file names must be numbers."""
+    from videotx.datasets import ClipDataset, ClipSpec, open_shards
+    from videotx.datasets.clips import Geometry
+    from videotx.datasets.crops import WholePicture
+
+    source = open_shards(shards)
+    clips = ClipDataset(
+        source,
+        ClipSpec(NUM_FRAMES, STRIDE),
+        streams=("rgb", "motion", "residual"),
+        train=False,
+        crop=WholePicture(SIDE, SIDE),
+        geometry=Geometry(patch=PATCH),
+    )
+    pairs = (np.arange(NUM_FRAMES)[:, None], other_frames())
+    rows = []
+    for clip in (clips[i] for i in range(len(clips))):
+        number = Path(clip.video).stem
+        if not number.isdecimal():
+            raise ValueError(f"expected a number as the file name, got {clip.video}")
+        residual = np.rint(clip.residual.numpy()[pairs])
+        rows.append(
+            {
+                "jpeg": [simplejpeg.encode_jpeg(frame, QUALITY, colorsubsampling="420") for frame in clip.rgb.numpy()],
+                "displacement": np.rint(STEPS_PER_PIXEL * clip.displacement.numpy()[pairs]).astype(np.int16),
+                "valid": np.packbits(clip.valid.numpy()[pairs]),
+                "residual": np.clip(residual, -127, 127).astype(np.int8),
+                "label": int(clip.label),
+                "number": int(number),
+            }
+        )
+    rows.sort(key=lambda row: row["number"])
+    jpegs = [jpeg for row in rows for jpeg in row.pop("jpeg")]
+    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    np.savez_compressed(
+        out,
+        jpeg=np.frombuffer(b"".join(jpegs), np.uint8),
+        jpeg_bytes=[len(jpeg) for jpeg in jpegs],
+        class_names=source.class_names,
+        **arrays,
+    )
+    return len(rows)
+
+
+def load(path: Path) -> PackedClips:
+    with np.load(path) as file:
+        arrays = dict(file)
+    ends = np.cumsum(arrays["jpeg_bytes"])
+    whole = memoryview(arrays["jpeg"])
+    frames = [
+        simplejpeg.decode_jpeg(whole[end - size : end]) for end, size in zip(ends, arrays["jpeg_bytes"], strict=True)
+    ]
+    shape = arrays["displacement"].shape[:-1]
+    valid = np.unpackbits(arrays["valid"], axis=1).reshape(shape).astype(bool)
+    return PackedClips(
+        rgb=torch.from_numpy(np.stack(frames)).unflatten(0, (-1, NUM_FRAMES)),
+        displacement=torch.from_numpy(arrays["displacement"]).float() / STEPS_PER_PIXEL,
+        valid=torch.from_numpy(valid),
+        residual=torch.from_numpy(arrays["residual"]).float(),
+        label=torch.from_numpy(arrays["label"]),
+        number=torch.from_numpy(arrays["number"]),
+        class_names=tuple(arrays["class_names"].tolist()),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    print(f"{arguments[1]}: {pack(Path(arguments[0]), Path(arguments[1]))} clips")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
