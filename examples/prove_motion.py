@@ -42,9 +42,9 @@ EVALUATION_BATCH = 60
 
 WARMUP_SHARE = 0.1
 TRAINING = Settings(
-    steps=800,
-    batch_size=128,
-    lr=3e-3,
+    steps=1000,
+    batch_size=32,
+    lr=2e-3,
     betas=(0.9, 0.98),
     weight_decay=0.05,
     label_smoothing=0.1,
@@ -107,11 +107,13 @@ def train(experiment: Experiment, training: Settings, clips: PackedClips, seed: 
     num_classes = int(clips.label.max()) + 1
     model = build(experiment, num_classes).to(clips.label.device)
     train_rows, test_rows = split(clips)
+    if len(train_rows) < training.batch_size:
+        raise ValueError(f"expected at least a batch of {training.batch_size} clips to train on, got {len(train_rows)}")
     test = clips[test_rows]
     optimiser = make_optimiser(model, training, training.lr)
+    order = batches(train_rows, training, seed)
     steps_per_epoch = len(train_rows) // training.batch_size
     training = replace(training, warmup_epochs=WARMUP_SHARE * training.steps / steps_per_epoch)
-    order = batches(train_rows, training, seed)
     curve, losses, began = [], [], time.perf_counter()
     for step in range(1, training.steps + 1):
         set_learning_rate(optimiser, schedule(step - 1, training.steps, steps_per_epoch, training))
@@ -146,8 +148,6 @@ def train(experiment: Experiment, training: Settings, clips: PackedClips, seed: 
 
 def batches(rows: Tensor, training: Settings, seed: int) -> Any:
     """Rows of one step after another: every clip once, then all again in another order."""
-    if len(rows) < training.batch_size:
-        raise ValueError(f"expected at least a batch of {training.batch_size} clips to train on, got {len(rows)}")
     random = torch.Generator().manual_seed(seed)
     while True:
         order = rows[torch.randperm(len(rows), generator=random).to(rows.device)]
