@@ -32,11 +32,11 @@ def _spec(config: DVTConfig, num_params: int, gmacs: float) -> ModelSpec:
 
 
 DVT_MODELS = {
-    "dvt_tiny": _spec(dvt_tiny(), 1_122_136, 0.427850),
+    "dvt_tiny": _spec(dvt_tiny(), 1_154_904, 0.441297),
     "dvt_tiny_divided": _spec(dvt_tiny(attention="divided"), 1_215_888, 0.472508),
     "dvt_tiny_joint": _spec(dvt_tiny(attention="joint"), 950_672, 0.504220),
-    "dvt_small": _spec(dvt_small(), 24_464_424, 80.45893),
-    "dvt_base": _spec(dvt_base(), 94_711_944, 315.598025),
+    "dvt_small": _spec(dvt_small(), 24_759_336, 81.427126),
+    "dvt_base": _spec(dvt_base(), 95_301_768, 317.534417),
     "dvt_base_divided": _spec(dvt_base(attention="divided"), 114_483_856, 369.244287),
     "dvt_base_joint": _spec(dvt_base(attention="joint"), 86_117_008, 449.474507),
 }

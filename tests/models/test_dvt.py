@@ -52,7 +52,9 @@ def random_clip(model: DVT, b: int = 2) -> tuple[Tensor, Motion]:
     return rgb, random_motion(b, t, height // patch, width // patch)
 
 
-def space_time(*, num_points: int = 1, normalised: Normalised = "points_and_frames") -> SpaceTimeDeformable:
+def space_time(
+    *, num_points: int = 1, normalised: Normalised = "points_and_frames", motion_in_values: bool = False
+) -> SpaceTimeDeformable:
     torch.manual_seed(0)
     attention = SpaceTimeDeformable(
         12,
@@ -64,6 +66,7 @@ def space_time(*, num_points: int = 1, normalised: Normalised = "points_and_fram
         max_offset=None,
         normalised=normalised,
         outside="zeros",
+        motion_in_values=motion_in_values,
     )
     attention.predictor.start()
     attention.start()
@@ -87,6 +90,27 @@ def test_frozen_it_is_an_average_over_the_other_frames_of_the_subclip(normalised
     subclips = attention.value(x).unflatten(1, (2, 4))  # b 2 4 h w d
     expected = (subclips.sum(2, keepdim=True) - subclips) / 3
     torch.testing.assert_close(attention(x, still(2, 8, 3, 4)), expected.flatten(1, 2), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalised", get_args(Normalised))
+def test_motion_in_values_adds_what_led_to_each_place_by_its_weight(normalised: Normalised) -> None:
+    attention = space_time(num_points=2, normalised=normalised, motion_in_values=True)
+    with torch.no_grad():
+        attention.predictor.proj.weight.normal_()
+        attention.motion.weight.normal_()
+    x = torch.randn(2, 4, 3, 4, 12, dtype=torch.float64)
+    steering = still(2, 4, 3, 4)
+    steering.embedding.normal_()
+    weights = attention.points(x, steering).weights  # b t h w heads k n
+    assert attention.motion_value is not None
+    mapped = attention.motion_value(steering.embedding).unflatten(-1, (3, 4))  # b t h w k heads c
+    expected = torch.zeros(2, 4, 3, 4, 3, 4, dtype=torch.float64)
+    for k in range(3):
+        for n in range(2):
+            expected += weights[..., k, n].unsqueeze(-1) * mapped[..., k, :, :]
+    found = attention(x, steering)
+    attention.motion_value = None
+    torch.testing.assert_close(found - attention(x, steering), expected.flatten(-2), rtol=0, atol=1e-12)
 
 
 def test_whole_patch_motion_picks_the_value_where_the_content_went() -> None:
