@@ -185,9 +185,9 @@ def _inflate_dvt(weights: Weights, model: DVT, report: WeightsReport) -> Weights
         for i in range(model.config.depth):
             _deformable_attention(inflated, wanted, f"blocks.{i}.attention", report)
     for key, value in wanted.items():
-        if re.search(r"positions_in_time|attention_time\.proj|fusion\.mix_\w+\.fc2", key):
+        if re.search(r"positions_in_time|attention_time\.proj|motion_value|fusion\.mix_\w+\.fc2", key):
             inflated[key] = torch.zeros_like(value)
-            report.kept[key] = "zero: at first frames look alike, attention along time is off and branches are averaged"
+            report.kept[key] = "zero: at first frames look alike, attention along time and what motion adds are off"
     return inflated
 
 
