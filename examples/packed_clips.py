@@ -2,25 +2,31 @@
 
     python examples/packed_clips.py shards.zarr clips.npz
 
-Every video gives one clip of 8 frames, 2 apart, about its middle, shown in 64 x 64 pixels with patches of 8. Frames are
-kept as JPEG, displacements within sub-clips of 4 frames in steps of 1/16 pixel, residuals in whole RGB units: 20 kB.
+Every video gives one clip of 8 frames, 2 apart, about its middle, shown in 64 x 64 pixels with patches of 8. A clip
+takes 20 kB: frames are kept as JPEG, motion within sub-clips of 4 frames alone, displacements in steps of 1/16 pixel
+and residuals in whole RGB units.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:  # what it packs is read without the package
+    from videotx.datasets import Clip
+
 NUM_FRAMES, STRIDE, SIDE, PATCH, SUBCLIP = 8, 2, 64, 8, 4
 STEPS_PER_PIXEL = 16
-QUALITY = 85
+JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,9 @@ class PackedClips:
     """Clips in memory, a row of every tensor each.
 
     ``rgb`` uint8 (clip, t, h, w, 3). Motion is that from frame t to the others of its sub-clip, the k-th being k + 1
-    frames on, in a circle: ``displacement`` float (clip, t, k, row, column, 2) in pixels, ``valid`` bool (clip, t, k,
-    row, column), ``residual`` float (clip, t, k, row, column, 6) in RGB units. ``label`` and ``number`` int64 (clip,);
-    ``number`` orders the clips of a set; ``class_names`` are those of the labels.
+    frames on, in a circle: ``displacement`` float32 (clip, t, k, row, column, 2) in pixels, ``valid`` bool (clip, t, k,
+    row, column), ``residual`` float32 (clip, t, k, row, column, 6) in RGB units. ``label`` and ``number`` int64
+    (clip,): clips are in the order of their numbers. ``class_names`` are those of the labels.
     """
 
     rgb: Tensor
@@ -50,12 +56,13 @@ class PackedClips:
     def to(self, device: torch.device | str) -> PackedClips:
         return self._mapped(lambda tensor: tensor.to(device))
 
-    def _mapped(self, change) -> PackedClips:
+    def _mapped(self, change: Callable[[Tensor], Tensor]) -> PackedClips:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{k: change(value) for k, value in values.items() if isinstance(value, Tensor)})
+        changed: dict[str, Any] = {name: change(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, **changed)
 
 
-def other_frames() -> np.ndarray:
+def other_frames() -> npt.NDArray[np.int64]:
     """For each frame the others of its sub-clip, the next one first, int64 (t, k)."""
     start, place = np.divmod(np.arange(NUM_FRAMES), SUBCLIP)
     return start[:, None] * SUBCLIP + (place[:, None] + np.arange(1, SUBCLIP)) % SUBCLIP
@@ -70,7 +77,10 @@ def between_all(pairs: Tensor) -> Tensor:
 
 
 def pack(shards: Path, out: Path) -> int:
-    """Write the clips of ``shards`` to ``out``; returns how many. Videos' file names must be numbers."""
+    """Write the clips of ``shards`` to ``out``; returns how many.
+
+    Raises ValueError where a video's file name is no number.
+    """
     from videotx.datasets import ClipDataset, ClipSpec, open_shards
     from videotx.datasets.clips import Geometry
     from videotx.datasets.crops import WholePicture
@@ -84,26 +94,9 @@ def pack(shards: Path, out: Path) -> int:
         crop=WholePicture(SIDE, SIDE),
         geometry=Geometry(patch=PATCH),
     )
-    pairs = (np.arange(NUM_FRAMES)[:, None], other_frames())
-    rows = []
-    for clip in (clips[i] for i in range(len(clips))):
-        number = Path(clip.video).stem
-        if not number.isdecimal():
-            raise ValueError(f"expected a number as the file name, got {clip.video}")
-        residual = np.rint(clip.residual.numpy()[pairs])
-        rows.append(
-            {
-                "jpeg": [simplejpeg.encode_jpeg(frame, QUALITY, colorsubsampling="420") for frame in clip.rgb.numpy()],
-                "displacement": np.rint(STEPS_PER_PIXEL * clip.displacement.numpy()[pairs]).astype(np.int16),
-                "valid": np.packbits(clip.valid.numpy()[pairs]),
-                "residual": np.clip(residual, -127, 127).astype(np.int8),
-                "label": int(clip.label),
-                "number": int(number),
-            }
-        )
-    rows.sort(key=lambda row: row["number"])
+    rows = sorted((_row(clips[i]) for i in range(len(clips))), key=lambda row: row["number"])
     jpegs = [jpeg for row in rows for jpeg in row.pop("jpeg")]
-    arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    arrays: dict[str, Any] = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
     np.savez_compressed(
         out,
         jpeg=np.frombuffer(b"".join(jpegs), np.uint8),
@@ -114,7 +107,26 @@ def pack(shards: Path, out: Path) -> int:
     return len(rows)
 
 
+def _row(clip: Clip) -> dict[str, Any]:
+    """What the file holds of a clip."""
+    number = Path(clip.video).stem
+    if not number.isdecimal():
+        raise ValueError(f"expected a number as the file name, got {clip.video}")
+    frames, *motion = (getattr(clip, name).numpy() for name in ("rgb", "displacement", "valid", "residual"))
+    pairs = (np.arange(NUM_FRAMES)[:, None], other_frames())
+    displacement, valid, residual = (array[pairs] for array in motion)  # t k row column ...
+    return {
+        "jpeg": [simplejpeg.encode_jpeg(frame, JPEG_QUALITY, colorsubsampling="420") for frame in frames],
+        "displacement": np.rint(STEPS_PER_PIXEL * displacement).astype(np.int16),
+        "valid": np.packbits(valid),
+        "residual": np.clip(np.rint(residual), -127, 127).astype(np.int8),
+        "label": clip.label,
+        "number": int(number),
+    }
+
+
 def load(path: Path) -> PackedClips:
+    """The clips that `pack` wrote."""
     with np.load(path) as file:
         arrays = dict(file)
     ends = np.cumsum(arrays["jpeg_bytes"])

@@ -2,7 +2,8 @@
 
     python examples/proof_report.py proof
 
-Reads every run of the folder and writes ``results.md`` and ``results.png`` beside them.
+Reads the JSON file of every run in the folder and writes ``results.md`` and ``results.png`` beside them; the latter
+needs matplotlib.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from typing import Any
 
 import numpy as np
 
-from experiments import ABLATIONS, CORE
+from experiments import ABLATIONS, CORE, EXPERIMENTS
 
 Runs = Mapping[str, Sequence[dict[str, Any]]]
 
 
 def read_runs(folder: Path) -> Runs:
     """The runs by experiment, seeds in order."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
     runs = defaultdict(list)
-    for path in sorted(folder.glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for record in sorted(records, key=lambda record: record["seed"]):
         runs[record["experiment"]].append(record)
     return runs
 
 
 def write_report(folder: Path) -> None:
-    """Raises ValueError where there are no runs yet."""
+    """Write both files; raises ValueError where there are no runs yet."""
     runs = read_runs(folder)
     if not runs:
         raise ValueError(f"{folder}: expected results of runs, found none")
@@ -68,7 +69,7 @@ def fed_table(runs: Runs) -> str:
         return ""
     feeds = list(next(iter(trained.values()))[0]["accuracy_fed"])
     lines = [f"| trained with motion, evaluated with it | {' | '.join(feeds)} |", f"|---|{'---|' * len(feeds)}"]
-    for name in [name for name in CORE | ABLATIONS if name in trained]:
+    for name in [name for name in EXPERIMENTS if name in trained]:
         means = [np.mean([run["accuracy_fed"][feed] for run in trained[name]]) for feed in feeds]
         lines.append(f"| {name} | {' | '.join(f'{mean:.1f}' for mean in means)} |")
     return "\n".join(lines)
@@ -91,10 +92,9 @@ def draw(path: Path, runs: Runs) -> None:
         values = np.array([[point[2] for point in run["curve"]] for run in found])
         # Three passes' worth of arithmetic: one forward, two backward; a multiply-accumulate is two operations.
         cost = steps * found[0]["training"]["batch_size"] * found[0]["gmacs"] * 2 * 3 / 1e3
-        style = {"color": f"C{number}", "linestyle": "-" if number < 10 else "--"}
         for axes, x in ((by_step, steps), (by_cost, cost)):
-            axes.plot(x, values.mean(0), label=name, marker=".", **style)
-            axes.fill_between(x, values.min(0), values.max(0), color=style["color"], alpha=0.15, linewidth=0)
+            axes.plot(x, values.mean(0), label=name, marker=".", color=f"C{number}")
+            axes.fill_between(x, values.min(0), values.max(0), color=f"C{number}", alpha=0.15, linewidth=0)
     chance = 100 / len(next(iter(runs.values()))[0]["confusion"])
     for axes, label in ((by_step, "step"), (by_cost, "TFLOP spent on training")):
         axes.axhline(chance, color="0.6", linestyle=":", label="chance")
@@ -105,5 +105,13 @@ def draw(path: Path, runs: Runs) -> None:
     figure.savefig(path, dpi=110)
 
 
+def main(arguments: Sequence[str]) -> int:
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    write_report(Path(arguments[0]))
+    return 0
+
+
 if __name__ == "__main__":
-    write_report(Path(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

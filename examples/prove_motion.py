@@ -5,8 +5,10 @@
     python examples/packed_clips.py objects.zarr objects.npz
     python examples/prove_motion.py objects.npz --out proof --jobs 2
 
-Trains every experiment of `experiments.py` with every seed, each in a process of its own that leaves a JSON file, so
-that an interrupted command goes on where it was; then writes tables (``proof/results.md``) and ``proof/results.png``.
+The first two make the data and the third puts it into one file. The last trains the core experiments of
+`experiments.py` (``--set all``: the ablations too) with three seeds. Each run is a process of its own and ends with a
+JSON file, ``proof/EXPERIMENT-SEED.json``: a command that was interrupted goes on where it was, and one that is done
+trains nothing. Then it writes tables, ``proof/results.md``, and a picture, ``proof/results.png`` (needs matplotlib).
 The last sixth of the clips is for evaluation.
 """
 
@@ -18,8 +20,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +40,23 @@ from videotx.models.macs import count_gmacs, count_params
 
 MEAN, DEVIATION = 0.45, 0.225
 NUM_EVALUATIONS = 10
+FEEDS_TO_COMPARE: tuple[Feed, ...] = ("motion", "unknown", "zero", "another clip's")
 EVALUATION_BATCH = 60
-
-
 WARMUP_SHARE = 0.1
-TRAINING = Settings(
-    steps=1000,
-    batch_size=32,
-    lr=2e-3,
-    betas=(0.9, 0.98),
-    weight_decay=0.05,
-    label_smoothing=0.1,
-    clip_norm=1.0,
-    colour_jitter=0.3,  # here: of contrast and brightness, per clip and colour
-)
-USED = ("steps", "batch_size", "lr", "betas", "weight_decay", "label_smoothing", "clip_norm", "colour_jitter")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every model is trained. ``colour_jitter`` is of contrast and brightness, per clip and colour."""
+
+    steps: int = 1000
+    batch_size: int = 32
+    lr: float = 2e-3
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    clip_norm: float = 1.0
+    colour_jitter: float = 0.3
 
 
 def split(clips: PackedClips) -> tuple[Tensor, Tensor]:
@@ -75,20 +80,21 @@ def inputs(clips: PackedClips, feed: Feed, uses_motion: bool, jitter: float = 0.
         rgb = rgb * (1 + change[0]) + change[1]
     if not uses_motion:
         return (rgb.contiguous(),)
+    displacement, valid, residual = clips.displacement, clips.valid, clips.residual
     if feed in ("one frame", "shuffled frames", "unknown"):
-        clips = replace(clips, valid=torch.zeros_like(clips.valid))
+        valid = torch.zeros_like(valid)
     elif feed == "zero":
-        nothing = {name: torch.zeros_like(getattr(clips, name)) for name in ("displacement", "residual")}
-        clips = replace(clips, valid=torch.ones_like(clips.valid), **nothing)
+        displacement, residual = torch.zeros_like(displacement), torch.zeros_like(residual)
+        valid = torch.ones_like(valid)
     elif feed == "another clip's":
-        other = {name: getattr(clips, name).roll(1, 0) for name in ("displacement", "valid", "residual")}
-        clips = replace(clips, **other)
-    motion = Motion(between_all(clips.displacement), between_all(clips.valid), between_all(clips.residual))
+        displacement, valid, residual = (tensor.roll(1, 0) for tensor in (displacement, valid, residual))
+    motion = Motion(between_all(displacement), between_all(valid), between_all(residual))
     return rgb.contiguous(), motion
 
 
 @torch.no_grad()
 def predictions(model: VideoModel[Any], clips: PackedClips, feed: Feed) -> Tensor:
+    """The class found for each clip, int64 (clip,)."""
     model.eval()
     parts = torch.arange(len(clips), device=clips.label.device).split(EVALUATION_BATCH)
     found = [model(*inputs(clips[rows], feed, model.uses_motion)).argmax(1) for rows in parts]
@@ -101,31 +107,33 @@ def accuracy(model: VideoModel[Any], clips: PackedClips, feed: Feed) -> float:
     return 100 * float((predictions(model, clips, feed) == clips.label).float().mean())
 
 
-def train(experiment: Experiment, training: Settings, clips: PackedClips, seed: int) -> dict[str, Any]:
-    """Train one model; returns everything that is worth keeping of it."""
+def train(experiment: Experiment, recipe: Recipe, clips: PackedClips, seed: int) -> dict[str, Any]:
+    """Train one model; returns everything that is worth keeping of it. Raises ValueError for less than a batch."""
     torch.manual_seed(seed)
     num_classes = int(clips.label.max()) + 1
     model = build(experiment, num_classes).to(clips.label.device)
     train_rows, test_rows = split(clips)
-    if len(train_rows) < training.batch_size:
-        raise ValueError(f"expected at least a batch of {training.batch_size} clips to train on, got {len(train_rows)}")
+    steps_per_epoch = len(train_rows) // recipe.batch_size
+    if not steps_per_epoch:
+        raise ValueError(f"expected at least a batch of {recipe.batch_size} clips to train on, got {len(train_rows)}")
     test = clips[test_rows]
-    optimiser = make_optimiser(model, training, training.lr)
-    order = batches(train_rows, training, seed)
-    steps_per_epoch = len(train_rows) // training.batch_size
-    training = replace(training, warmup_epochs=WARMUP_SHARE * training.steps / steps_per_epoch)
-    curve, losses, began = [], [], time.perf_counter()
-    for step in range(1, training.steps + 1):
-        set_learning_rate(optimiser, schedule(step - 1, training.steps, steps_per_epoch, training))
-        batch = random_symmetry(clips[next(order)], clips.class_names)
-        logits = model(*inputs(batch, experiment.feed, model.uses_motion, training.colour_jitter))
-        loss = F.cross_entropy(logits, batch.label, label_smoothing=training.label_smoothing)
+    warmup_epochs = WARMUP_SHARE * recipe.steps / steps_per_epoch
+    settings = Settings(betas=recipe.betas, weight_decay=recipe.weight_decay, warmup_epochs=warmup_epochs)
+    optimiser = make_optimiser(model, settings, recipe.lr)
+    order = batches(train_rows, recipe.batch_size, seed)
+    curve: list[tuple[int, float, float]] = []  # step, loss since the one before, accuracy
+    losses, began = [], time.perf_counter()
+    for step in range(1, recipe.steps + 1):
+        set_learning_rate(optimiser, schedule(step - 1, recipe.steps, steps_per_epoch, settings))
+        batch = random_symmetry(clips[next(order)])
+        logits = model(*inputs(batch, experiment.feed, model.uses_motion, recipe.colour_jitter))
+        loss = F.cross_entropy(logits, batch.label, label_smoothing=recipe.label_smoothing)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip_norm)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimiser.step()
         losses.append(loss.detach())
-        if step * NUM_EVALUATIONS % training.steps < NUM_EVALUATIONS:
+        if step * NUM_EVALUATIONS % recipe.steps < NUM_EVALUATIONS:
             curve.append((step, float(torch.stack(losses).mean()), accuracy(model, test, experiment.feed)))
             losses.clear()
             print("step {} loss {:.3f} accuracy {:.1f}".format(*curve[-1]), flush=True)
@@ -133,7 +141,7 @@ def train(experiment: Experiment, training: Settings, clips: PackedClips, seed: 
     found = predictions(model, test, experiment.feed)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.long, device=found.device)
     confusion.index_put_((test.label, found), torch.ones_like(found), accumulate=True)
-    feeds = ("motion", "unknown", "zero", "another clip's") if model.uses_motion and experiment.feed == "motion" else ()
+    feeds = FEEDS_TO_COMPARE if model.uses_motion and experiment.feed == "motion" else ()
     return {
         "accuracy": curve[-1][2],
         "accuracy_fed": {feed: accuracy(model, test, feed) for feed in feeds},
@@ -146,17 +154,12 @@ def train(experiment: Experiment, training: Settings, clips: PackedClips, seed: 
     }
 
 
-def batches(rows: Tensor, training: Settings, seed: int) -> Any:
-    """Rows of one step after another: every clip once, then all again in another order."""
+def batches(rows: Tensor, size: int, seed: int) -> Iterator[Tensor]:
+    """Rows of one step after another: whole batches of all in one order, then in another, without end."""
     random = torch.Generator().manual_seed(seed)
     while True:
         order = rows[torch.randperm(len(rows), generator=random).to(rows.device)]
-        yield from order[: len(order) // training.batch_size * training.batch_size].split(training.batch_size)
-
-
-def used(training: Settings) -> dict[str, Any]:
-    """The settings that mean something here."""
-    return {name: getattr(training, name) for name in USED}
+        yield from order[: len(order) // size * size].split(size)
 
 
 def result_path(out: Path, name: str, seed: int) -> Path:
@@ -164,7 +167,7 @@ def result_path(out: Path, name: str, seed: int) -> Path:
     return out / f"{slug}-{seed}.json"
 
 
-def run_one(options: argparse.Namespace, training: Settings) -> None:
+def run_one(options: argparse.Namespace, recipe: Recipe) -> None:
     """Train one experiment with one seed and write its file, whole or not at all."""
     if options.device == "cpu":
         torch.set_num_threads(1)
@@ -173,88 +176,85 @@ def run_one(options: argparse.Namespace, training: Settings) -> None:
     (name,), (seed,) = options.only, options.seeds
     options.out.mkdir(parents=True, exist_ok=True)
     experiment = EXPERIMENTS[name]
-    result = train(experiment, training, load(options.clips).to(options.device), seed)
+    result = train(experiment, recipe, load(options.clips).to(options.device), seed)
     path = result_path(options.out, name, seed)
-    record = {"experiment": name, "seed": seed, "training": used(training), "settings": asdict(experiment)} | result
+    record = {"experiment": name, "seed": seed, "training": asdict(recipe), "settings": asdict(experiment)} | result
     partial = path.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
     partial.replace(path)
 
 
-def run_all(options: argparse.Namespace, training: Settings) -> int:
+def run_all(options: argparse.Namespace, recipe: Recipe) -> int:
     """Run what has no file yet, ``--jobs`` at a time; returns how many runs failed."""
     options.out.mkdir(parents=True, exist_ok=True)
     wanted = [(name, seed) for seed in options.seeds for name in options.only]
-    missing = [(name, seed) for name, seed in wanted if not done(options.out, name, seed, training)]
+    missing = [(name, seed) for name, seed in wanted if not done(options.out, name, seed, recipe)]
     print(f"{len(wanted)} runs, {len(wanted) - len(missing)} of them done before", flush=True)
     stop_at = time.monotonic() + options.budget if options.budget else float("inf")
 
-    def start(name: str, seed: int) -> bool | None:
+    def run(name: str, seed: int) -> bool | None:
+        """Whether it went well; None where there was no time left to start it."""
         if time.monotonic() > stop_at:
             return None
-        command = [sys.executable, __file__, str(options.clips), "--out", str(options.out), "--device", options.device]
-        command += [
-            "--steps",
-            str(options.steps),
-            "--lr",
-            str(options.lr),
-            "--alone",
-            "--only",
-            name,
-            "--seeds",
-            str(seed),
-        ]
-        log = result_path(options.out, name, seed).with_suffix(".log")
-        with log.open("w") as file:
-            ended = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, check=False)
+        path = result_path(options.out, name, seed)
+        log = path.with_suffix(".log")
+        with log.open("w", encoding="utf-8") as file:
+            ended = subprocess.run(command_of(options, name, seed), stdout=file, stderr=subprocess.STDOUT, check=False)
         if ended.returncode:
             print(f"failed: {name}, seed {seed}: see {log}", flush=True)
             return False
-        record = json.loads(result_path(options.out, name, seed).read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
         print(f"{name}, seed {seed}: {record['accuracy']:.1f} % in {record['seconds']:.0f} s", flush=True)
         return True
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        ended = list(pool.map(lambda run: start(*run), missing))
+        ended = list(pool.map(lambda names: run(*names), missing))
     if ended.count(None):
         print(f"out of time: {ended.count(None)} runs are left for the next time", flush=True)
     return ended.count(False)
 
 
-def done(out: Path, name: str, seed: int, training: Settings) -> bool:
+def command_of(options: argparse.Namespace, name: str, seed: int) -> list[str]:
+    """The command line of one run in a process of its own."""
+    same = [f"--{key}={getattr(options, key)}" for key in ("out", "device", "steps", "lr")]
+    return [sys.executable, __file__, str(options.clips), *same, "--alone", f"--only={name}", f"--seeds={seed}"]
+
+
+def done(out: Path, name: str, seed: int, recipe: Recipe) -> bool:
     """Whether that run has a file. Raises ValueError when the file is of other settings."""
     path = result_path(out, name, seed)
     if not path.exists():
         return False
     record = json.loads(path.read_text(encoding="utf-8"))
-    now = json.loads(json.dumps({"training": used(training), "settings": asdict(EXPERIMENTS[name])}))
+    now = json.loads(json.dumps({"training": asdict(recipe), "settings": asdict(EXPERIMENTS[name])}))
     then = {key: record[key] for key in now}
     if now != then:
-        raise ValueError(f"{path} is of other settings ({then}); give another --out")
+        raise ValueError(f"{path} is of other settings: expected {now}, got {then}; give another --out")
     return True
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
+    recipe = Recipe()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="the file that packed_clips.py wrote")
     parser.add_argument("--out", type=Path, default=Path("proof"))
     parser.add_argument("--set", choices=["core", "ablations", "all"], default="core", help="which experiments")
     parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), metavar="NAME", help="these alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=TRAINING.steps)
-    parser.add_argument("--lr", type=float, default=TRAINING.lr)
+    parser.add_argument("--steps", type=int, default=recipe.steps)
+    parser.add_argument("--lr", type=float, default=recipe.lr)
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time, of one thread each on a CPU")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--budget", type=float, help="start no run after this many seconds")
     parser.add_argument("--alone", action="store_true", help="train the one named here, in this process")
     parser.add_argument("--runs-only", action="store_true", help="leave tables and picture to proof_report.py")
-    options = parser.parse_args()
-    options.only = options.only or list({"core": CORE, "ablations": ABLATIONS, "all": CORE | ABLATIONS}[options.set])
-    training = replace(TRAINING, steps=options.steps, lr=options.lr)
+    options = parser.parse_args(arguments)
+    options.only = options.only or list({"core": CORE, "ablations": ABLATIONS, "all": EXPERIMENTS}[options.set])
+    recipe = replace(recipe, steps=options.steps, lr=options.lr)
     if options.alone:
-        run_one(options, training)
+        run_one(options, recipe)
         return 0
-    failures = run_all(options, training)
+    failures = run_all(options, recipe)
     if not options.runs_only:
         from proof_report import write_report
 
