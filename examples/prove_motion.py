@@ -15,6 +15,7 @@ The last sixth of the clips is for evaluation.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -254,6 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.alone:
         run_one(options, recipe)
         return 0
+    if not options.runs_only and importlib.util.find_spec("matplotlib") is None:
+        parser.error("matplotlib is not installed: pip install 'videotx[train]', or give --runs-only")
     failures = run_all(options, recipe)
     if not options.runs_only:
         from proof_report import write_report

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from videotx.cli import main
-from videotx.pipeline.demo_data import make_demo_set
+from videotx.pipeline.demo_data import KINDS, make_demo_set
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -60,3 +60,24 @@ def _one_thread() -> Any:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def object_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve clips of discs that move, one per class, 64 x 64, sixteen frames each."""
+    root = tmp_path_factory.mktemp("objects")
+    make_demo_set(root / "videos", kind=KINDS["objects"], num_clips=12, num_frames=16, width=64, height=64)
+    made = ["extract", "--src", f"{root / 'videos'}", "--out", f"{root / 'shards.zarr'}", "--executor", "inline"]
+    done = CliRunner().invoke(main, [*made, "--short-side", "64"])
+    assert done.exit_code == 0, done.output
+    return root / "shards.zarr"
+
+
+@pytest.fixture(scope="session")
+def packed(object_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same clips as `packed_clips.py` writes them."""
+    from packed_clips import pack
+
+    path = tmp_path_factory.mktemp("packed") / "clips.npz"
+    assert pack(object_shards, path) == 12
+    return path
