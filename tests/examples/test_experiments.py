@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from experiments import ABLATIONS, CORE, DVT, EXPERIMENTS, Experiment, build
 from packed_clips import NUM_FRAMES, SIDE
@@ -72,8 +71,9 @@ def test_dvt_computes_no_more_than_divided_attention() -> None:
 
 def test_narrow_models_keep_the_size_of_a_signal() -> None:
     torch.manual_seed(0)
-    model = build(CORE["DVT"], NUM_CLASSES)
-    for module in model.blocks.modules():
-        if isinstance(module, nn.Linear) and module.weight.detach().std() > 0.01:  # some start at zero on purpose
-            spread = float(module.weight.detach().std()) * module.in_features**0.5
-            assert 0.8 < spread < 1.1  # a normal distribution cut off at two deviations has 0.88
+    model = build(CORE["ViViT"], NUM_CLASSES)
+    matrices = [module for name, module in model.named_modules() if name.endswith(("fc1", "fc2"))]
+    assert len(matrices) == 8
+    for matrix in matrices:
+        spread = float(matrix.weight.detach().std()) * matrix.in_features**0.5
+        assert 0.85 < spread < 1.05  # a normal distribution cut off at two deviations has 0.88

@@ -55,6 +55,8 @@ def test_a_run_leaves_all_that_the_report_reads(many: Path, tmp_path: Path) -> N
 
 
 def test_a_seed_is_a_run(clips: PackedClips) -> None:
+    torch.set_num_threads(1)
+
     def losses(seed: int) -> list[float]:
         found = train(EXPERIMENTS[QUICK], Recipe(steps=2, batch_size=4), clips, seed)
         return [loss for _, loss, _ in found["curve"]]
