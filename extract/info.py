@@ -13,13 +13,15 @@ class VideoInfo:
 
     ``width`` x ``height`` is the native (cropped, displayed, not rotated) size in luma samples; the coded size is the
     macroblock-aligned one, and ``crop_left``/``crop_top`` say where the native picture begins inside it.
-    ``num_frames`` is the container's own count and may be absent (None) or wrong. ``num_reference_frames`` is
-    max_num_ref_frames of the H.264 SPS, 1 for MPEG-4 Part 2 without B-VOPs and 2 with. ``rotation_degrees``,
-    counterclockwise, is reported and applied to nothing. ``colour_matrix`` is the effective one ("bt601", "bt709", ...)
-    and ``full_range`` the effective range; streams that do not say are BT.601 of limited range.
+    ``container_format`` is libavformat's name of it. ``num_frames`` is the container's own count and may be absent
+    (None) or wrong. ``num_reference_frames`` is max_num_ref_frames of the H.264 SPS, 1 for MPEG-4 Part 2 without
+    B-VOPs and 2 with. ``rotation_degrees``, counterclockwise, is reported and applied to nothing. ``colour_matrix``
+    is the effective one ("bt601", "bt709", ...) and ``full_range`` the effective range; streams that do not say are
+    BT.601 of limited range.
     """
 
     path: str
+    container_format: str
     codec: str
     profile: str | None
     width: int

@@ -15,6 +15,9 @@ from videotx.extract.info import VideoInfo
 from videotx.extract.mpeg4_headers import find_video_object_layer
 from videotx.extract.rotation import read_rotation
 
+BARE_MPEG4 = "m4v"
+"""libavformat's name for an MPEG-4 Part 2 stream without a container."""
+
 # The most that H.264 allows (Table A-1 with clause A.3.1); assumed where no parameter set can be read.
 _MAX_REFERENCE_FRAMES = 16
 
@@ -26,7 +29,9 @@ def probe_stream(path: str, container: InputContainer, stream: VideoStream, warn
     width, height = context.width, context.height
     coded_width, coded_height, crop_left, crop_top = _coded_size(sps, width, height)
     has_b_frames, num_references = _references(stream, sps)
-    fps = stream.average_rate or stream.guessed_rate
+    # A bare MPEG-4 stream has no times of its own: its average rate is what the demuxer assumes, 25.
+    bare = container.format.name == BARE_MPEG4
+    fps = (stream.guessed_rate if bare else stream.average_rate) or stream.average_rate or stream.guessed_rate
     duration = None
     if stream.duration is not None and stream.time_base is not None:
         duration = float(stream.duration * stream.time_base)
@@ -34,6 +39,7 @@ def probe_stream(path: str, container: InputContainer, stream: VideoStream, warn
         duration = container.duration / av.time_base
     return VideoInfo(
         path=path,
+        container_format=container.format.name,
         codec=context.name,
         profile=stream.profile,
         width=width,

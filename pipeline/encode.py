@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
 from videotx.extract.frame import CodedFrame
 from videotx.extract.info import VideoInfo
+from videotx.extract.probe import BARE_MPEG4
 from videotx.extract.reader import VideoReader, open_video
 from videotx.extract.segment import Segment
 from videotx.pipeline.presets import PRESETS, origin_of
@@ -24,7 +25,8 @@ class Probe:
     """What a file's header says, as far as planning needs it; ``note`` tells why its residual is not ``coded``.
 
     ``fps`` is 0 where the file has none. With a ``preset``, the file is to be transcoded by it first; ``width``,
-    ``height`` and ``residual_kind`` are then those of the result, ``codec`` is always that of the file.
+    ``height`` and ``residual_kind`` are then those of the result, ``codec`` is always that of the file. ``bare_mpeg4``:
+    it is an MPEG-4 Part 2 stream without a container.
     """
 
     width: int
@@ -35,6 +37,7 @@ class Probe:
     fps: float = 0.0
     codec: str = ""
     preset: str = ""
+    bare_mpeg4: bool = False
 
 
 class EncodedFrame(NamedTuple):
@@ -103,7 +106,15 @@ def _probe(path: str, recipe: Recipe, residual_kind: str) -> Probe:
     with _open(path, recipe, residual_kind) as reader:
         info = reader.info
         fps = float(info.fps or 0)
-        return Probe(info.width, info.height, residual_kind, expected_frames(info), fps=fps, codec=info.codec)
+        return Probe(
+            info.width,
+            info.height,
+            residual_kind,
+            expected_frames(info),
+            fps=fps,
+            codec=info.codec,
+            bare_mpeg4=info.container_format == BARE_MPEG4,
+        )
 
 
 def expected_frames(info: VideoInfo) -> int:

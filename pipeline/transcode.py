@@ -49,7 +49,8 @@ class TranscodeError(VideoError, RuntimeError):
 class Transcode:
     """One file to make out of another.
 
-    ``source_codec`` is what the new file shall say of its source; ``num_frames`` ends it early.
+    ``source_codec`` is what the new file shall say of its source; ``num_frames`` ends it early. ``fps`` takes the place
+    of the source's times: of a bare MPEG-4 stream, whose pictures ffmpeg's program puts a tick of its clock apart.
     """
 
     source: Path
@@ -57,6 +58,7 @@ class Transcode:
     preset: Preset
     source_codec: str = "unknown"
     num_frames: int | None = None
+    fps: float | None = None
 
 
 def transcode_command(program: Ffmpeg, work: Transcode) -> list[str]:
@@ -67,7 +69,7 @@ def transcode_command(program: Ffmpeg, work: Transcode) -> list[str]:
     preset = work.preset
     width, height = preset.scale
     video = (
-        ffmpeg.input(str(work.source), noautorotate=None)["v:0"]
+        ffmpeg.input(str(work.source), noautorotate=None, **({} if work.fps is None else {"r": work.fps}))["v:0"]
         .filter("bwdif", mode="send_frame", parity="auto", deint="interlaced")
         .filter("scale", width, height, flags="bicubic", out_range="tv")
         .filter("format", "yuv420p")
@@ -95,8 +97,9 @@ def transcode_probed(decoder: DecoderProcess, program: Ffmpeg, work: Transcode) 
 
     So what is no video fails with the same code as in an extraction: raises VideoFailedError too.
     """
-    codec = decoder.probe(str(work.source), Recipe(streams=("rgb",))).codec
-    transcode_file(program, replace(work, source_codec=codec), decoder.limits)
+    probe = decoder.probe(str(work.source), Recipe(streams=("rgb",)))
+    fps = probe.fps if probe.bare_mpeg4 and probe.fps else None
+    transcode_file(program, replace(work, source_codec=probe.codec, fps=fps), decoder.limits)
 
 
 def transcode_file(program: Ffmpeg, work: Transcode, limits: Limits | None = None) -> None:

@@ -61,7 +61,7 @@ class StandInReader:
         width, height = (int(side) for side in self._said["size"].split("x"))
         self.warnings = ["made up"] if self._said.get("warn") else []
         self.info = VideoInfo(
-            path, "h264", "High", width, height, width, height, 0, 0, "yuv420p", Fraction(25), Fraction(1, 25),
+            path, "mp4", "h264", "High", width, height, width, height, 0, 0, "yuv420p", Fraction(25), Fraction(1, 25),
             int(self._said["frames"]), None, 0, 1, False, "bt601", False, Fraction(1), {},
         )  # fmt: skip
 

@@ -165,6 +165,24 @@ def table(out: Path) -> dict[str, str]:
         return {row["path"]: row["error"] for row in csv.DictReader(file)}
 
 
+def test_a_bare_mpeg4_stream_keeps_its_rate(tmp_path: Path) -> None:
+    source = tmp_path / "videos" / "bare.m4v"
+    source.parent.mkdir()
+    with av.open(str(source), "w", format="m4v") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(30000, 1001))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for grey in range(0, 240, 30):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), grey, np.uint8), "rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    out = tmp_path / "out"
+    result = CliRunner().invoke(
+        main, ["transcode", "--src", str(source.parent), "--out", str(out), "--preset", "simple"]
+    )
+    assert result.exit_code == 0, result.output
+    assert np.allclose(frame_times(next(out.rglob("*.mp4"))), np.arange(8) * 1001 / 30000, atol=1e-4)
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     (tmp_path / "src" / "run").mkdir(parents=True)
