@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt CMakeLists.txt
 	touch $@
 
 # The C++ part is rebuilt incrementally whenever a source of it changed.
-NATIVE := $(wildcard extract/csrc/*.* extract/csrc/*/*.* pipeline/csrc/*.* datasets/csrc/*.*)
+NATIVE := $(wildcard extract/csrc/*.* extract/csrc/*/*.* pipeline/csrc/*.* datasets/csrc/*.* models/csrc/*.*)
 $(VENV)/.built: $(STAMP) $(NATIVE)
 	$(BIN)/pip install --quiet --no-build-isolation --no-deps -e .
 	touch $@

@@ -1,6 +1,7 @@
-"""D-ST-A of `dvt_base` samples four ways: weighted sums of interpolated values, forward and backward.
+"""D-ST-A of `dvt_base` samples five ways: weighted sums of interpolated values, forward and backward.
 
-- embedding_bag: what `videotx.models.deformable` does; corners are rows of a table, summed as they are read
+- ours: what `videotx.models.deformable` does: a kernel of its own, on a CPU or with Triton on a GPU
+- table: what it does where there is none; corners are rows of a table, summed by `embedding_bag` as they are read
 - gather: the same rows gathered, then a batched matrix product
 - grid_sample: torch's own, one call per other frame, then a weighted sum over the points
 - grid_sample, channels last: the same on images whose channels are contiguous
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videotx.models.deformable import Planes, sample
+from videotx.models.deformable import Planes, _sample_by_table, sample
 from videotx.models.motion_embedding import other_frames
 
 FRAMES, SIDE, HEADS, CHANNELS, POINTS = 4, 14, 12, 64, 8
@@ -31,11 +32,20 @@ OTHERS = torch.tensor(other_frames(FRAMES, FRAMES))  # t k
 Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def embedding_bag(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+def planes_and_cells(values: Tensor, xy: Tensor) -> tuple[Planes, Tensor]:
     first = (OTHERS * SIDE**2).repeat_interleave(POINTS, 1).view(FRAMES, 1, 1, 1, -1).to(xy.device)
     planes = Planes(first, torch.full_like(first, SIDE), torch.full_like(first, SIDE))
-    cells = values.flatten(1, 3)
+    return planes, values.flatten(1, 3)
+
+
+def ours(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+    planes, cells = planes_and_cells(values, xy)
     return sample(cells, xy.flatten(-3, -2), weights.flatten(-2), planes)
+
+
+def table(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
+    planes, cells = planes_and_cells(values, xy)
+    return _sample_by_table(cells, xy.flatten(-3, -2), weights.flatten(-2), planes, "zeros")
 
 
 def gather(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:
@@ -113,9 +123,9 @@ def main() -> None:
     torch.nn.init.uniform_(xy, -1, SIDE)
     weights = torch.rand(*size, FRAMES - 1, POINTS, **like)
     problem = (values, xy, weights)
-    samplers: list[Sampler] = [embedding_bag, gather, grid_sample, grid_sample_channels_last]
+    samplers: list[Sampler] = [ours, table, gather, grid_sample, grid_sample_channels_last]
     seconds: dict[str, list[tuple[float, float]]] = {sampler.__name__: [] for sampler in samplers}
-    expected = embedding_bag(*problem).detach().float()
+    expected = ours(*problem).detach().float()
     tolerance = 1e-5 if options.dtype == "float32" else 1e-2
     for repeat in range(1 + options.repeats):
         for sampler in samplers:
@@ -126,14 +136,14 @@ def main() -> None:
             if repeat:  # the first one warms up
                 seconds[sampler.__name__].append((middle - start, now(options.device) - middle))
             if (error := float((out.detach().float() - expected).abs().mean())) > tolerance:
-                raise ArithmeticError(f"{sampler.__name__} differs from embedding_bag by {error:.2g} on average")
+                raise ArithmeticError(f"{sampler.__name__} differs from ours by {error:.2g} on average")
             del out
     medians = {
         name: [statistics.median(column) for column in zip(*runs, strict=True)] for name, runs in seconds.items()
     }
-    base = medians["embedding_bag"]
-    base_bytes = kept_bytes(embedding_bag, problem)
-    print(f"{'':28}{'forward':>9}{'backward':>10}{'memory':>9}   of embedding_bag: ", end="")
+    base = medians["ours"]
+    base_bytes = kept_bytes(ours, problem)
+    print(f"{'':28}{'forward':>9}{'backward':>10}{'memory':>9}   of ours: ", end="")
     print(f"{base[0] * 1e3:.2f} ms, {base[1] * 1e3:.2f} ms, {base_bytes / 2**20:.0f} MiB")
     for sampler in samplers:
         forward, backward = medians[sampler.__name__]

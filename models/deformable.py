@@ -5,20 +5,23 @@ cells of one plane, 0 at the centre of the first cell, and a weight::
 
     out = sum over points p of weight_p * value at (x_p, y_p), interpolated bilinearly
 
-Four corners of P points are 4 P rows of one table with 4 P factors, so the whole sum is one `embedding_bag`: no sampled
-value is ever stored, memory is that of the positions, and heads stay in the last axes where the linear layer left them.
-On a GPU with Triton the corners are never stored either (`videotx.models.deformable_triton`). Measured against
-`grid_sample` and a gather in ``benchmarks/deformable_sampling.py``.
+On a CPU (`videotx.models.deformable_cpu`) and on a GPU with Triton (`videotx.models.deformable_triton`) one kernel sums
+points as it computes their corners. Elsewhere four corners of P points are 4 P rows of one table with 4 P factors, so
+the whole sum is one `embedding_bag`. No sampled value is ever stored, and heads stay in the last axes where the linear
+layer left them. ``benchmarks/deformable_sampling.py`` measures them against `grid_sample` and a gather.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from videotx.models.deformable_cpu import sample_points_cpu
 
 try:
     from videotx.models.deformable_triton import sample_points
@@ -48,17 +51,22 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
     ``weights`` (b, ..., heads, points) hold the queries in the middle axes; returns (b, ..., heads * c). Positions need
     at least float32, whatever the type of the values; both have gradients, and so have the weights.
     """
+    if values.is_cpu:
+        found = _sample_fused(values.to(xy.dtype), xy, weights, planes, outside, kernel=sample_points_cpu)
+        return found.to(values.dtype)
     if sample_points is not None and values.is_cuda and xy.dtype == torch.float32:
-        return _sample_fused(values, xy, weights, planes, outside)
+        return _sample_fused(values, xy, weights, planes, outside, kernel=sample_points)
     return _sample_by_table(values, xy, weights, planes, outside)
 
 
-def _sample_fused(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, outside: Outside) -> Tensor:
+def _sample_fused(
+    values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, outside: Outside, *, kernel: Callable[..., Tensor]
+) -> Tensor:
     queries, (heads, points) = xy.shape[1:-3], xy.shape[-3:-1]
     # The planes of a point are the same for all heads.
     table = torch.stack(torch.broadcast_tensors(planes.first, planes.rows, planes.columns), dim=-1)
     table = table.int().expand(*queries, 1, points, 3).reshape(-1, points, 3)
-    out: Tensor = sample_points(
+    out = kernel(
         values.contiguous(),
         xy.reshape(xy.shape[0], -1, heads, points, 2).contiguous(),
         weights.to(xy.dtype).reshape(xy.shape[0], -1, heads, points).contiguous(),

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from videotx.models.deformable import Outside, Planes, sample
+from videotx.models.deformable import Outside, Planes, _sample_by_table, sample
+from videotx.models.deformable_cpu import sample_points_cpu
 
 SIZES = [(5, 7), (3, 4), (1, 1)]
 POINTS_PER_PLANE = 3
@@ -48,10 +49,13 @@ def random_problem() -> tuple[Tensor, Tensor, Tensor]:
     return values.requires_grad_(), xy.requires_grad_(), weights.requires_grad_()
 
 
+@pytest.mark.parametrize("by_table", [False, True])
 @pytest.mark.parametrize("outside", ["zeros", "border"])
-def test_equals_grid_sample_in_values_and_gradients(outside: Outside) -> None:
+def test_equals_grid_sample_in_values_and_gradients(outside: Outside, by_table: bool) -> None:
     problem = random_problem()
-    ours = sample(*problem, planes_of(SIZES, POINTS_PER_PLANE), outside=outside)
+    planes = planes_of(SIZES, POINTS_PER_PLANE)
+    method = _sample_by_table if by_table else sample  # the table is for devices without a kernel
+    ours = method(*problem, planes, outside=outside)
     theirs = by_grid_sample(*problem, outside)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
     upstream = torch.randn_like(ours)
@@ -70,6 +74,54 @@ def test_gradients_are_those_of_finite_differences(outside: Outside) -> None:
         xy += (0.05 - fraction).clamp(min=0) - (fraction - 0.95).clamp(min=0)
     planes = planes_of(SIZES, POINTS_PER_PLANE)
     assert torch.autograd.gradcheck(lambda v, p, w: sample(v, p, w, planes, outside=outside), (values, xy, weights))
+
+
+@pytest.mark.parametrize("outside", ["zeros", "border"])
+@pytest.mark.parametrize("channels", [1, 16, 37])
+def test_in_float32_it_equals_the_table_on_cells_and_far_outside(outside: Outside, channels: int) -> None:
+    generator = torch.Generator().manual_seed(1)
+    values = torch.randn(2, 39, 2, channels, generator=generator, requires_grad=True)
+    sizes = [(5, 7), (2, 2)]
+    xy = 14 * torch.rand(2, 50, 2, 6, 2, generator=generator) - 4
+    xy[:, ::2] = xy[:, ::2].round()  # on cells, on the border and outside
+    xy.requires_grad_()
+    weights = torch.randn(2, 50, 2, 6, generator=generator, requires_grad=True)
+    planes = planes_of(sizes, POINTS_PER_PLANE)
+    ours = sample(values, xy, weights, planes, outside=outside)
+    theirs = _sample_by_table(values, xy, weights, planes, outside)
+    torch.testing.assert_close(ours, theirs)
+    upstream = torch.randn_like(ours)
+    of_ours, of_theirs = (torch.autograd.grad(out, (values, xy, weights), upstream) for out in (ours, theirs))
+    for a, b in zip(of_ours, of_theirs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+def test_threads_change_nothing() -> None:
+    problem = random_problem()
+    planes = planes_of(SIZES, POINTS_PER_PLANE)
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            out = sample(*problem, planes)
+            found.append((out, *torch.autograd.grad(out.square().sum(), problem)))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("plane", [(0, 4, 4), (9, 2, 2), (-1, 1, 1), (0, 0, 3)])
+def test_a_plane_beyond_the_cells_is_refused(plane: tuple[int, int, int]) -> None:
+    planes = torch.tensor(plane, dtype=torch.int32).view(1, 1, 3)
+    with pytest.raises(ValueError, match="within the cells"):
+        sample_points_cpu(torch.ones(1, 12, 1, 1), torch.zeros(1, 1, 1, 1, 2), torch.ones(1, 1, 1, 1), planes, False)
+
+
+def test_the_operator_is_registered_as_torch_wants_it() -> None:
+    values, xy, weights = random_problem()
+    table = torch.stack([planes_of(SIZES, POINTS_PER_PLANE).first, *torch.tensor(SIZES).repeat_interleave(3, 0).T], -1)
+    table = table.int().expand(QUERIES, -1, 3).contiguous()
+    torch.library.opcheck(sample_points_cpu, (values, xy, weights, table, True))
 
 
 def test_at_cell_centres_it_picks_cells() -> None:

@@ -82,7 +82,9 @@ import importlib.util, sys, torch
 spec = importlib.util.spec_from_file_location("this_test", {__file__!r})
 this = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(this)
-this.sample = lambda *problem, outside: deformable._sample_fused(*problem, outside)
+this.sample = lambda *problem, outside: deformable._sample_fused(
+    *problem, outside, kernel=deformable.sample_points
+)
 this.check({outside!r}, torch.float32)
 """
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
