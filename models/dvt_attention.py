@@ -213,15 +213,7 @@ class Scale(nn.Conv3d):
         nn.init.constant_(self.weight[:, :, 1, 1:-1, 1:-1], 1 / stride**2)
 
     def forward(self, values: Tensor) -> Tensor:
-        if values.is_cuda:
-            return depthwise_conv3d(values, self.weight.to(values.dtype), self.stride, (1, 1, 1))
-        # In bfloat16 oneDNN computes wrong weight gradients of depthwise 3-D convolutions, not a number among them
-        # (torch 2.13 on CPU), so there it always runs in float32; it is a thousandth of the model's arithmetic.
-        device = "cpu" if values.is_meta else values.device.type  # there is no autocast of meta tensors
-        with torch.autocast(device, enabled=False):
-            weight = at_least_float32(self.weight)
-            coarse = depthwise_conv3d(at_least_float32(values), weight, self.stride, (1, 1, 1))
-        return coarse.to(values.dtype)
+        return depthwise_conv3d(values, self.weight.to(values.dtype), self.stride, (1, 1, 1))
 
 
 def _stacked_planes(sizes: list[tuple[int, int]], num_points: int, x: Tensor) -> Planes:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from videotx.models.layers.attention import Attention
+from videotx.models.layers.depthwise import depthwise_conv3d
 from videotx.models.layers.drop_path import DropPath, drop_path_rates
 from videotx.models.layers.head import Head
 from videotx.models.layers.positions import PositionTable, resize_grid
@@ -105,3 +106,47 @@ def test_class_tokens_border_the_positions_of_vidtr() -> None:
     torch.testing.assert_close(resized[0, 1:], torch.full((6,), 2.0))
     torch.testing.assert_close(resized[1:, 0], torch.full((4,), 3.0))
     torch.testing.assert_close(resized[1:, 1:], torch.ones(4, 6))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [
+        ((3, 3, 3), (1, 1, 1), (1, 1, 1)),
+        ((3, 6, 6), (1, 4, 4), (1, 1, 1)),
+        ((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+        ((3, 3, 3), (1, 2, 1), (2, 0, 3)),
+        ((5, 1, 2), (1, 1, 2), (0, 0, 0)),
+        ((15, 1, 1), (1, 1, 1), (7, 0, 0)),  # longer than the clip
+    ],
+)
+def test_depthwise_convolution_and_its_gradients(
+    dtype: torch.dtype,
+    channels_last: bool,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+) -> None:
+    x = torch.randn(2, 5, 6, 9, 8, dtype=dtype)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+    weight = torch.randn(5, 1, *kernel, dtype=dtype)
+    x, weight = x.requires_grad_(), weight.requires_grad_()
+    exact = [tensor.detach().double().requires_grad_() for tensor in (x, weight)]
+    ours = depthwise_conv3d(x, weight, stride, padding)
+    theirs = torch.nn.functional.conv3d(*exact, None, stride, padding, groups=5)
+    upstream = torch.randn_like(theirs).to(dtype)
+    of_ours = torch.autograd.grad(ours, (x, weight), upstream)
+    of_theirs = torch.autograd.grad(theirs, exact, upstream.double())
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype]
+    for a, b in zip((ours, *of_ours), (theirs, *of_theirs), strict=True):
+        assert a.dtype == dtype
+        assert float(((a.double() - b).norm() / b.norm()).detach()) < tolerance
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_depthwise_convolution_is_an_operator_as_torch_wants_it(dtype: torch.dtype) -> None:
+    x = torch.randn(2, 5, 4, 6, 7, dtype=dtype).contiguous(memory_format=torch.channels_last_3d).requires_grad_()
+    weight = torch.randn(5, 1, 3, 3, 3, dtype=dtype, requires_grad=True)
+    torch.library.opcheck(torch.ops.videotx.depthwise_conv3d_cpu, (x, weight, (1, 2, 2), (1, 1, 1)))
