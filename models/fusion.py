@@ -44,17 +44,15 @@ class MixerFusion(nn.Module):
 
     def forward(self, branches: list[Tensor]) -> Tensor:
         """Update (..., d) from branches (..., d)."""
-        z = torch.stack(branches, dim=-2)  # ... branches d
+        z = torch.stack(branches)  # branches ... d
         z = z + self._mix_branches(self.norm_branches(z))
         z = z + self.mix_channels(self.norm_channels(z))
-        update: Tensor = self.proj(z.mean(-2))
+        update: Tensor = self.proj(z.mean(0))
         return update
 
     def _mix_branches(self, z: Tensor) -> Tensor:
+        # From the left, with branches in front: as a map of the last axis it would be a product of millions of rows by
+        # as many columns as there are branches, which no library is good at.
         mlp = self.mix_branches
-        if not z.is_cuda:
-            mixed: Tensor = mlp(z.transpose(-1, -2)).transpose(-1, -2)
-            return mixed
-        # The same from the left: on a GPU a product of millions of rows by 2 columns is several times slower.
-        hidden = mlp.activation(mlp.fc1.weight @ z + mlp.fc1.bias.unsqueeze(-1))
-        return mlp.fc2.weight @ hidden + mlp.fc2.bias.unsqueeze(-1)
+        hidden = mlp.activation(mlp.fc1.weight @ z.flatten(1) + mlp.fc1.bias.unsqueeze(-1))
+        return (mlp.fc2.weight @ hidden + mlp.fc2.bias.unsqueeze(-1)).view_as(z)
