@@ -64,7 +64,7 @@ DVT = {
     "dim": 96,
     "depth": 3,
     "num_heads": 2,
-    "mlp_dim": 256,
+    "mlp_dim": 220,
     "num_points": 4,
     "num_scale_points": 2,
 }

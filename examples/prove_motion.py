@@ -123,7 +123,7 @@ def train(experiment: Experiment, recipe: Recipe, clips: PackedClips, seed: int)
     optimiser = make_optimiser(model, settings, recipe.lr)
     order = batches(train_rows, recipe.batch_size, seed)
     curve: list[tuple[int, float, float]] = []  # step, loss since the one before, accuracy
-    losses, began = [], time.perf_counter()
+    losses, began, cpu_began = [], time.perf_counter(), time.process_time()
     for step in range(1, recipe.steps + 1):
         set_learning_rate(optimiser, schedule(step - 1, recipe.steps, steps_per_epoch, settings))
         batch = random_symmetry(clips[next(order)])
@@ -138,7 +138,7 @@ def train(experiment: Experiment, recipe: Recipe, clips: PackedClips, seed: int)
             curve.append((step, float(torch.stack(losses).mean()), accuracy(model, test, experiment.feed)))
             losses.clear()
             print("step {} loss {:.3f} accuracy {:.1f}".format(*curve[-1]), flush=True)
-    seconds = time.perf_counter() - began
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
     found = predictions(model, test, experiment.feed)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.long, device=found.device)
     confusion.index_put_((test.label, found), torch.ones_like(found), accumulate=True)
@@ -151,6 +151,7 @@ def train(experiment: Experiment, recipe: Recipe, clips: PackedClips, seed: int)
         "num_params": count_params(model),
         "gmacs": count_gmacs(type(model), model.config),
         "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
         "device": torch.cuda.get_device_name() if clips.label.is_cuda else "cpu",
     }
 
