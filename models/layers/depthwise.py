@@ -18,7 +18,8 @@ def depthwise_conv3d(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding
     channels first.
     """
     if x.is_cpu:
-        return _on_cpu(x, weight.to(x.dtype), stride, padding)
+        out: Tensor = _on_cpu(x, weight.to(x.dtype), stride, padding)
+        return out
     return F.conv3d(x.contiguous() if x.is_cuda else x, weight, None, stride, padding, groups=len(weight))
 
 
