@@ -13,10 +13,12 @@ from torch.nn import functional as F
 def depthwise_conv3d(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding: tuple[int, ...]) -> Tensor:
     """Each channel of ``x`` (b, channels, t, h, w) with its own kernel of ``weight`` (channels, 1, t, h, w).
 
-    The stride over frames is 1. Tokens come as channels last, and CPUs take them so. On a GPU that layout goes to
-    cuDNN, whose gradient of the weight is a kernel per channel and picture, a hundred times slower than torch's own for
-    channels first.
+    Raises ValueError for a stride over frames that is not 1. Tokens come as channels last, and CPUs take them so. On a
+    GPU that layout goes to cuDNN, whose gradient of the weight is a kernel per channel and picture, a hundred times
+    slower than torch's own for channels first.
     """
+    if stride[0] != 1:
+        raise ValueError(f"expected a stride of 1 over frames, got {stride[0]}")
     if x.is_cpu:
         out: Tensor = _on_cpu(x, weight.to(x.dtype), stride, padding)
         return out

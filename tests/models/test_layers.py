@@ -150,3 +150,8 @@ def test_depthwise_convolution_is_an_operator_as_torch_wants_it(dtype: torch.dty
     x = torch.randn(2, 5, 4, 6, 7, dtype=dtype).contiguous(memory_format=torch.channels_last_3d).requires_grad_()
     weight = torch.randn(5, 1, 3, 3, 3, dtype=dtype, requires_grad=True)
     torch.library.opcheck(torch.ops.videotx.depthwise_conv3d_cpu, (x, weight, (1, 2, 2), (1, 1, 1)))
+
+
+def test_a_depthwise_convolution_skips_no_frames() -> None:
+    with pytest.raises(ValueError, match="stride of 1 over frames, got 2"):
+        depthwise_conv3d(torch.zeros(1, 2, 4, 4, 4), torch.zeros(2, 1, 3, 3, 3), (2, 1, 1), (1, 1, 1))
