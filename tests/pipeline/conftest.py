@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 
 from videotx.pipeline import isolation
+from videotx.pipeline.ffmpeg import Ffmpeg, find_ffmpeg
 from videotx.pipeline.isolation import DecoderProcess, Limits
 from videotx.pipeline.recipe import Recipe
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_decoder.py")))
+
+
+@pytest.fixture(scope="session")
+def program() -> Ffmpeg:
+    return find_ffmpeg()
 
 
 @pytest.fixture
