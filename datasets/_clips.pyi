@@ -3,7 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-def decode_picture(data: bytes, size: tuple[int, int], top: int, left: int, out: npt.NDArray[np.uint8]) -> None:
+def decode_picture(
+    data: bytes, size: tuple[int, int], top: int, left: int, out: npt.NDArray[np.uint8], plain: bool = False
+) -> None:
     """Decode the part of a JPEG that begins at (top, left) into ``out``, RGB uint8 ``(y, x, 3)``.
 
     Equal to what libjpeg-turbo makes of the whole picture, bit for bit. Raises ValueError when it is not a baseline

@@ -24,8 +24,12 @@ namespace {
 
 using Pixels = nb::ndarray<std::uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
-// Tables and buffers outlive a picture; each thread has its own.
-JpegPicture& decoder() {
+// Tables and buffers outlive a picture; each thread has its own. Tests ask for the plain one.
+JpegPicture& decoder(bool plain = false) {
+  if (plain) {
+    thread_local JpegPicture picture(plain_transforms());
+    return picture;
+  }
   thread_local JpegPicture picture;
   return picture;
 }
@@ -49,11 +53,12 @@ void open_picture(JpegPicture& picture, std::span<const std::uint8_t> data, std:
   }
 }
 
-void decode_picture(const nb::bytes& data, std::pair<int, int> size, int top, int left, const Pixels& out) {
+void decode_picture(const nb::bytes& data, std::pair<int, int> size, int top, int left, const Pixels& out,
+                    bool plain) {
   const auto bytes = bytes_of(data);
   const Region region = region_of(out, top, left);
   nb::gil_scoped_release unlocked;
-  JpegPicture& picture = decoder();
+  JpegPicture& picture = decoder(plain);
   open_picture(picture, bytes, size);
   picture.read(region);
   picture.rgb(region, out.data());
@@ -122,7 +127,8 @@ void bind_pictures(nb::module_& m) {
     }
   });
   m.def("decode_picture", &decode_picture, nb::arg("data"), nb::arg("size"), nb::arg("top"), nb::arg("left"),
-        nb::arg("out"), "Decode a part of a JPEG of size (height, width) into out, uint8 (y, x, 3).");
+        nb::arg("out"), nb::arg("plain") = false,
+        "Decode a part of a JPEG of size (height, width) into out, uint8 (y, x, 3).");
   m.def("reduce_pictures", &reduce_pictures, nb::arg("pictures"), nb::arg("zero"), nb::arg("scale"), nb::arg("x"),
         nb::arg("y"), nb::arg("out"), "Mean and mean absolute residual of the cells of pictures.");
   m.def("reduce_picture", &reduce_picture, nb::arg("data"), nb::arg("size"), nb::arg("scale"), nb::arg("x"),

@@ -8,6 +8,9 @@
 #define VIDEOTX_CLONES
 #endif
 
+// What must be part of such a loop.
+#define VIDEOTX_INLINE inline __attribute__((always_inline))
+
 // Put before a loop none of whose passes writes what another one reads.
 #if defined(__clang__)
 #define VIDEOTX_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")

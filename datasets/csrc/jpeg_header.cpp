@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "jpeg_bits.h"
+
 namespace videotx {
 namespace {
 
@@ -32,64 +34,6 @@ std::span<const std::uint8_t> segment(std::span<const std::uint8_t> data, std::s
   return body;
 }
 
-// T.81 F.1.2.1, table F.1: the value that `size` extra bits stand for.
-int extend(int bits, int size) { return bits < 1 << (size - 1) ? bits - (1 << size) + 1 : bits; }
-
-void fill_steps(HuffmanTable& table, int code, int length, std::uint8_t symbol, bool is_ac) {
-  const int size = is_ac ? symbol & 15 : symbol;
-  const int run = is_ac ? symbol >> 4 : 0;
-  const int spare = kLookAhead - length;
-  for (int rest = 0; rest < 1 << spare; ++rest) {
-    HuffmanStep step;
-    step.skip = static_cast<std::uint8_t>(is_ac && size == 0 && run < 15 ? kEndOfBlock : run);
-    if (size <= spare) {
-      step.length = static_cast<std::int8_t>(length + size);
-      step.value = static_cast<std::int16_t>(size == 0 ? 0 : extend(rest >> (spare - size), size));
-    } else {
-      step.length = static_cast<std::int8_t>(-length);
-      step.value = static_cast<std::int16_t>(size);
-    }
-    table.steps[static_cast<std::size_t>(code << spare | rest)] = step;
-  }
-}
-
-// T.81 annex C: codes in the order of their symbols, shortest first.
-std::size_t read_table(std::span<const std::uint8_t> body, HuffmanTable& table, bool is_ac) {
-  table = HuffmanTable{};
-  if (body.size() < 16) {
-    throw JpegError("a Huffman table ends early");
-  }
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < 16; ++i) {
-    count += body[i];
-  }
-  if (count > 256 || body.size() < 16 + count) {
-    throw JpegError("a Huffman table of " + std::to_string(count) + " codes ends early");
-  }
-  std::copy_n(body.begin() + 16, count, table.symbols.begin());
-  int code = 0;
-  std::size_t index = 0;
-  for (int length = 1; length <= 16; ++length, code <<= 1) {
-    const auto slot = static_cast<std::size_t>(length);
-    table.offset[slot] = static_cast<std::int32_t>(index) - code;
-    for (int i = 0; i < body[slot - 1]; ++i, ++index, ++code) {
-      if (code >= 1 << length) {
-        throw JpegError("a Huffman table has too many codes of " + std::to_string(length) + " bits");
-      }
-      if (!is_ac && table.symbols[index] > 11) {
-        throw JpegError("a DC difference of " + std::to_string(table.symbols[index]) + " bits is not baseline");
-      }
-      if (length <= kLookAhead) {
-        fill_steps(table, code, length, table.symbols[index], is_ac);
-      }
-    }
-    table.first_beyond[slot] = code << (16 - length);
-  }
-  table.first_beyond[17] = 1 << 17;
-  table.defined = true;
-  return 16 + count;
-}
-
 void read_huffman(std::span<const std::uint8_t> body, JpegHeader& out) {
   while (!body.empty()) {
     const int kind = body[0] >> 4;
@@ -97,7 +41,8 @@ void read_huffman(std::span<const std::uint8_t> body, JpegHeader& out) {
     if (kind > 1 || slot > 3) {
       throw JpegError("expected a Huffman table of class 0 or 1 and place 0 to 3");
     }
-    body = body.subspan(1 + read_table(body.subspan(1), kind == 1 ? out.ac[slot] : out.dc[slot], kind == 1));
+    const auto table = body.subspan(1);
+    body = table.subspan(kind == 1 ? read_table(table, out.ac[slot]) : read_table(table, out.dc[slot]));
   }
 }
 
@@ -106,7 +51,9 @@ void read_quantisers(std::span<const std::uint8_t> body, JpegHeader& out) {
     if (body.size() < 65 || body[0] > 3) {
       throw JpegError("expected quantisers of 8 bits in place 0 to 3");
     }
-    std::copy_n(body.begin() + 1, 64, out.quantisers[body[0]].begin());
+    for (std::size_t k = 0; k < 64; ++k) {
+      out.quantisers[body[0]].values[kPlace[k]] = body[1 + k];
+    }
   }
 }
 
@@ -126,7 +73,7 @@ void read_frame(std::span<const std::uint8_t> body, JpegHeader& out) {
     component.blocks = sampling & 15;
     component.quantiser = body[8 + 3 * i];
     const bool allowed = sampling == 0x11 || (i == 0 && sampling == 0x22);
-    if (!allowed || component.quantiser > 3 || out.quantisers[component.quantiser][0] == 0) {
+    if (!allowed || component.quantiser > 3 || out.quantisers[component.quantiser].values[0] == 0) {
       throw JpegError("expected a JPEG of 4:2:0 or 4:4:4 with its quantisers");
     }
   }
@@ -162,7 +109,12 @@ std::size_t find_scan(std::span<const std::uint8_t> data) {
 }
 
 void parse_header(std::span<const std::uint8_t> header, JpegHeader& out) {
-  out = JpegHeader{};
+  out.width = out.height = 0;
+  out.components = {};
+  out.quantisers = {};
+  for (std::size_t slot = 0; slot < 4; ++slot) {
+    out.dc[slot].defined = out.ac[slot].defined = false;
+  }
   std::uint8_t marker = 0;
   std::size_t at = 2;
   while (marker != kStartOfScan) {

@@ -5,32 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <stdexcept>
-#include <vector>
+
+#include "jpeg_error.h"
+#include "jpeg_huffman.h"
+#include "jpeg_transform.h"
 
 namespace videotx {
-
-class JpegError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// One step of entropy decoding, looked up by the next kLookAhead bits of the scan.
-struct HuffmanStep {
-  std::int16_t value = 0;    // the coefficient, or how many bits of it follow where `length` is below 0
-  std::uint8_t skip = 0;     // zeros before it
-  std::int8_t length = 0;    // bits used; below 0: of the code alone; 0: the code is longer than the look-ahead
-};
-
-inline constexpr int kLookAhead = 12;
-inline constexpr int kEndOfBlock = 128;  // skips beyond the last coefficient
-
-struct HuffmanTable {
-  std::array<HuffmanStep, std::size_t{1} << kLookAhead> steps{};
-  std::array<std::int32_t, 18> first_beyond{};  // by code length: the first 16-bit string too large for it
-  std::array<std::int32_t, 18> offset{};        // by code length: index of a code in `symbols`, less the code
-  std::array<std::uint8_t, 256> symbols{};
-  bool defined = false;
-};
 
 struct JpegComponent {
   int id = 0;
@@ -44,9 +24,9 @@ struct JpegHeader {
   int width = 0;
   int height = 0;
   std::array<JpegComponent, 3> components{};
-  std::array<std::array<std::int16_t, 64>, 4> quantisers{};  // zigzag order; 0 where there is none
-  std::array<HuffmanTable, 4> dc{};
-  std::array<HuffmanTable, 4> ac{};
+  std::array<Block, 4> quantisers{};  // 0 where there is none
+  std::array<DcTable, 4> dc{};
+  std::array<AcTable, 4> ac{};
 
   [[nodiscard]] bool halved() const { return components[0].blocks == 2; }
   [[nodiscard]] int mcu() const { return 8 * components[0].blocks; }

@@ -6,7 +6,7 @@
 
 #include "clones.h"
 #include "jpeg_bits.h"
-#include "jpeg_transform.h"
+#include "jpeg_scan.h"
 
 namespace videotx {
 namespace {
@@ -69,7 +69,7 @@ void JpegPicture::prepare(const Region& region) {
   for (std::size_t i = 0; i < 3; ++i) {
     const auto size = static_cast<std::size_t>(8 * header_.components[i].blocks);
     planes_.stride[i] = columns * size;
-    planes_.samples[i].resize(rows * size * planes_.stride[i]);
+    planes_.samples[i].resize(rows * size * planes_.stride[i] + kRowPiece);
   }
   planes_.touched.assign(rows * columns, 0);
 }
@@ -80,52 +80,20 @@ VIDEOTX_CLONES const Planes& JpegPicture::read(const Region& region) {
   unstuff(scan_);
   prepare(region);
   const int columns = (header_.width + header_.mcu() - 1) / header_.mcu();
-  const std::uint8_t* const end = entropy_.data() + entropy_size_;
-  Bits bits{entropy_.data()};
-  std::array<int, 3> level{};  // the last DC coefficient of each component
-  alignas(32) std::array<std::int32_t, 64> block{};
-  for (int row = 0; row < planes_.first_row + planes_.num_rows; ++row) {
-    for (int column = 0; column < columns; ++column) {
-      const bool wanted = row >= planes_.first_row && column >= planes_.first_column &&
-                          column < planes_.first_column + planes_.num_columns;
-      const auto at_row = static_cast<std::size_t>(row - planes_.first_row);
-      const auto at_column = static_cast<std::size_t>(column - planes_.first_column);
-      bool touched = false;
-      for (std::size_t i = 0; i < 3; ++i) {
-        const JpegComponent& component = header_.components[i];
-        const auto& quantiser = header_.quantisers[component.quantiser];
-        const auto per_side = static_cast<std::size_t>(component.blocks);
-        for (std::size_t b = 0; b < per_side * per_side; ++b) {
-          if (bits.next > end + 8) {
-            throw JpegError("the scan of a JPEG ends early, in row " + std::to_string(row) + " of blocks");
-          }
-          refill(bits);
-          // Differences of damaged data may run away; pictures stay within 12 bits.
-          level[i] = std::clamp(level[i] + take_step(bits, header_.dc[component.dc], false).value, -4096, 4095);
-          if (!wanted) {
-            (void)take_coefficients<false>(bits, header_.ac[component.ac], quantiser, nullptr);
-            continue;
-          }
-          const std::size_t last = take_coefficients<true>(bits, header_.ac[component.ac], quantiser, block.data());
-          const std::size_t stride = planes_.stride[i];
-          std::uint8_t* out = planes_.samples[i].data() +
-                              8 * ((at_row * per_side + b / per_side) * stride + at_column * per_side + b % per_side);
-          touched |= last > 0 || level[i] != 0;
-          if (last == 0) {
-            const int flat = ((level[i] * quantiser[0] + 4) >> 3) + 128;
-            for (std::size_t y = 0; y < 8; ++y) {
-              std::memset(out + y * stride, std::clamp(flat, 0, 255), 8);
-            }
-            continue;
-          }
-          block[0] = level[i] * quantiser[0];
-          inverse_dct(block.data(), out, stride);
-          block.fill(0);
-        }
-      }
-      if (wanted && touched) {
-        planes_.touched[at_row * static_cast<std::size_t>(planes_.num_columns) + at_column] = 1;
-      }
+  const int before = planes_.first_column;
+  const int behind = columns - before - planes_.num_columns;
+  const auto num_columns = static_cast<std::size_t>(planes_.num_columns);
+  ScanReader scan(header_, *transforms_, {entropy_.data(), entropy_size_}, planes_);
+  std::uint8_t* touched = planes_.touched.data();
+  scan.skip(planes_.first_row * columns);
+  for (int row = 0; row < planes_.num_rows; ++row) {
+    scan.skip(before);
+    for (std::size_t column = 0; column < num_columns; ++column) {
+      *touched++ = scan.decode(column) ? 1 : 0;
+    }
+    if (row + 1 < planes_.num_rows) {
+      scan.skip(behind);
+      scan.next_row();
     }
   }
   known_ = region;
@@ -133,33 +101,32 @@ VIDEOTX_CLONES const Planes& JpegPicture::read(const Region& region) {
 }
 
 // Chroma of half size at the pixels of one row of the region, plus one before where the region begins at an odd one.
-void JpegPicture::chroma_row(int component, int y, const Region& region, std::uint8_t* out) {
-  const auto slot = static_cast<std::size_t>(component);
+void JpegPicture::chroma_row(std::size_t component, int y, const Region& region, std::uint8_t* out) {
   const int last_row = (header_.height + 1) / 2 - 1;
   const int last_column = (header_.width + 1) / 2 - 1;
-  const int first = region.left / 2;
-  const int count = (region.left + region.width + 1) / 2 - first;
-  const int row = y / 2;
+  const int first = region.left / 2 - 8 * planes_.first_column;  // in the plane, as what follows
+  const int count = (region.left + region.width + 1) / 2 - region.left / 2;
+  const int last = last_column - 8 * planes_.first_column;
+  const auto samples_of = [&](int row) {
+    return planes_.samples[component].data() +
+           static_cast<std::size_t>(row - 8 * planes_.first_row) * planes_.stride[component];
+  };
+  const std::uint8_t* const near = samples_of(y / 2);
   if (last_column < 2) {  // libjpeg does not interpolate pictures that narrow
-    const std::uint8_t* samples = planes_.samples[slot].data() +
-                                  static_cast<std::size_t>(row - 8 * planes_.first_row) * planes_.stride[slot];
     for (int x = 0; x < 2 * count; ++x) {
-      out[x] = samples[first + x / 2];
+      out[x] = near[first + x / 2];
     }
     return;
   }
-  const int other = std::clamp(y % 2 != 0 ? row + 1 : row - 1, 0, last_row);
-  const auto fetch = [&](int from, std::vector<std::uint8_t>& into) {
-    const std::uint8_t* samples = planes_.samples[slot].data() +
-                                  static_cast<std::size_t>(from - 8 * planes_.first_row) * planes_.stride[slot];
-    const int left = 8 * planes_.first_column;
-    std::memcpy(into.data() + 1, samples + (first - left), static_cast<std::size_t>(count));
-    into[0] = samples[std::max(first - 1, 0) - left];
-    into[static_cast<std::size_t>(count) + 1] = samples[std::min(first + count, last_column) - left];
-  };
-  fetch(row, near_);
-  fetch(other, far_);
-  upsample_row(near_.data(), far_.data(), static_cast<std::size_t>(count), sums_.data(), out);
+  const std::uint8_t* const far = samples_of(std::clamp(y % 2 != 0 ? y / 2 + 1 : y / 2 - 1, 0, last_row));
+  const auto sum_at = [&](int x) { return static_cast<std::uint16_t>(3 * near[x] + far[x]); };
+  std::uint16_t* const sums = sums_.data() + 1;
+  sums[-1] = sum_at(std::max(first - 1, -8 * planes_.first_column));
+  for (int x = 0; x < count; ++x) {
+    sums[x] = sum_at(first + x);
+  }
+  sums[count] = sum_at(std::min(first + count, last));
+  transforms_->upsample(sums_.data(), static_cast<std::size_t>(count), out);
 }
 
 void JpegPicture::rgb(const Region& region, std::uint8_t* out) {
@@ -168,10 +135,10 @@ void JpegPicture::rgb(const Region& region, std::uint8_t* out) {
   const auto width = static_cast<std::size_t>(region.width);
   const int mcu = header_.mcu();
   const auto left = static_cast<std::size_t>(region.left - mcu * from.first_column);
-  for (auto* buffer : {&near_, &far_, &cb_, &cr_}) {
-    buffer->resize(width + 4);
-  }
-  sums_.resize(width + 4);
+  cb_.resize(width + 4 + kRowPiece);
+  cr_.resize(width + 4 + kRowPiece);
+  sums_.resize(width / 2 + 4 + kRowPiece);
+  const auto to_rgb = transforms_->to_rgb;
   for (int y = region.top; y < region.top + region.height; ++y, out += 3 * width) {
     const auto row = static_cast<std::size_t>(y - mcu * from.first_row);
     const std::uint8_t* luma = from.samples[0].data() + row * from.stride[0] + left;

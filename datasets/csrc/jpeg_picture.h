@@ -1,12 +1,13 @@
 // A part of a JPEG picture: blocks outside it are skipped, rows below it not even looked at.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "jpeg_header.h"
+#include "jpeg_planes.h"
+#include "jpeg_transform.h"
 
 namespace videotx {
 
@@ -18,21 +19,12 @@ struct Region {
   int width = 0;
 };
 
-// Samples of the blocks that a region needs. The MCU at (first_row, first_column) of the picture is the first.
-struct Planes {
-  int first_row = 0;
-  int first_column = 0;
-  int num_rows = 0;
-  int num_columns = 0;
-  std::array<std::size_t, 3> stride{};
-  std::array<std::vector<std::uint8_t>, 3> samples;
-  std::vector<std::uint8_t> touched;  // (MCU row, MCU column): 1 unless every sample is 128
-};
-
 // Decodes one picture after another. Their tables are built once as long as their headers are the same bytes. Used by
 // one thread at a time.
 class JpegPicture {
  public:
+  explicit JpegPicture(const Transforms& transforms = best_transforms()) : transforms_(&transforms) {}
+
   // Read the headers. The data must outlive the calls below. Throws JpegError.
   void open(std::span<const std::uint8_t> data);
 
@@ -49,8 +41,9 @@ class JpegPicture {
  private:
   void unstuff(std::span<const std::uint8_t> scan);
   void prepare(const Region& region);
-  void chroma_row(int component, int y, const Region& region, std::uint8_t* out);
+  void chroma_row(std::size_t component, int y, const Region& region, std::uint8_t* out);
 
+  const Transforms* transforms_;
   std::vector<std::uint8_t> header_bytes_;
   JpegHeader header_;
   std::span<const std::uint8_t> scan_;
@@ -58,7 +51,7 @@ class JpegPicture {
   std::size_t entropy_size_ = 0;
   Region known_;
   Planes planes_;
-  std::vector<std::uint8_t> near_, far_, cb_, cr_;
+  std::vector<std::uint8_t> cb_, cr_;
   std::vector<std::uint16_t> sums_;
 };
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import simplejpeg
@@ -42,8 +44,41 @@ def test_every_region_is_what_libjpeg_turbo_decodes(  # noqa: PLR0917
     bottom, right = data.draw(st.integers(top + 1, height)), data.draw(st.integers(left + 1, width))
     for y0, y1, x0, x1 in ((0, height, 0, width), (top, bottom, left, right)):
         out = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-        _clips.decode_picture(coded, (height, width), y0, x0, out)
-        np.testing.assert_array_equal(out, expected[y0:y1, x0:x1])
+        for plain in (False, True):
+            out[:] = 0
+            _clips.decode_picture(coded, (height, width), y0, x0, out, plain)
+            np.testing.assert_array_equal(out, expected[y0:y1, x0:x1])
+
+
+def with_own_codes(height: int, width: int, seed: int) -> bytes:
+    """A JPEG whose Huffman tables are made for it alone."""
+    context = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(context, av.VideoCodecContext)
+    context.width, context.height, context.pix_fmt, context.time_base = width, height, "yuvj420p", Fraction(1, 30)
+    context.options, context.thread_count = {"huffman": "optimal"}, 1  # more threads would put restart markers in
+    frame = av.VideoFrame.from_ndarray(picture(height, width, seed, 10.0), format="rgb24").reformat(format="yuvj420p")
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def test_pictures_with_other_codes_may_follow_each_other() -> None:
+    size = 50, 70
+    pictures = [simplejpeg.encode_jpeg(picture(*size, 0, 10.0)), with_own_codes(*size, 1), with_own_codes(*size, 2)]
+    out = np.empty((*size, 3), np.uint8)
+    for i in (0, 1, 2, 0, 2, 1, 1, 0):
+        _clips.decode_picture(pictures[i], size, 0, 0, out)
+        np.testing.assert_array_equal(out, simplejpeg.decode_jpeg(pictures[i]))
+
+
+def test_codes_that_are_refused_stay_refused() -> None:
+    coded = simplejpeg.encode_jpeg(picture(16, 16, 0, 10.0))
+    out = np.empty((16, 16, 3), np.uint8)
+    symbols = coded.index(b"\xff\xc4") + 5 + 16  # of the first table, which is one of DC differences
+    broken = coded[:symbols] + bytes([12]) + coded[symbols + 1 :]
+    for _ in range(2):
+        with pytest.raises(ValueError, match="difference of 12 bits"):
+            _clips.decode_picture(broken, (16, 16), 0, 0, out)
+    _clips.decode_picture(coded, (16, 16), 0, 0, out)
+    np.testing.assert_array_equal(out, simplejpeg.decode_jpeg(coded))
 
 
 @settings(max_examples=200, deadline=None)

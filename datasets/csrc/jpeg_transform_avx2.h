@@ -1,0 +1,21 @@
+// The functions of `Transforms` for processors with AVX2.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "jpeg_transform.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VIDEOTX_AVX2 __attribute__((target("avx2")))
+
+namespace videotx {
+
+VIDEOTX_AVX2 void inverse_dct_avx2(const Block& coefficients, const Block& quantisers, std::uint8_t* out,
+                                   std::size_t stride);
+VIDEOTX_AVX2 void upsample_avx2(const std::uint16_t* sums, std::size_t count, std::uint8_t* out);
+VIDEOTX_AVX2 void to_rgb_avx2(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t count,
+                              std::uint8_t* out);
+
+}  // namespace videotx
+#endif
