@@ -33,13 +33,15 @@ class BitReader {
   void skip(std::size_t count) { position_ += count; }
   void align() { position_ = (position_ + 7) & ~std::size_t{7}; }
 
-  // The next 32 bits without consuming them.
-  [[nodiscard]] std::uint32_t peek32() const {
+  // The next bits without consuming them, the first one highest: kPeeked of them, and zeros.
+  static constexpr int kPeeked = 57;
+  [[nodiscard]] std::uint64_t peek64() const {
     std::uint64_t word = 0;
     std::memcpy(&word, data_ + std::min(position_ >> 3, num_bytes_), sizeof word);
     if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap64(word);
-    return static_cast<std::uint32_t>((word << (position_ & 7)) >> 32);
+    return word << (position_ & 7);
   }
+  [[nodiscard]] std::uint32_t peek32() const { return static_cast<std::uint32_t>(peek64() >> 32); }
   // 1 <= count <= 32
   [[nodiscard]] std::uint32_t peek(int count) const { return peek32() >> (32 - count); }
   std::uint32_t read(int count) {

@@ -1,7 +1,6 @@
 // Blocks of a macroblock (6.2.7), and what goes into the picture.
 #include <algorithm>
 
-#include "mpeg4/idct.h"
 #include "mpeg4/vop_reader.h"
 
 namespace videotx::mpeg4 {
@@ -14,41 +13,40 @@ bool VopReader::read_intra_dc(int block) {
 }
 
 bool VopReader::read_blocks(const Macroblock& mb) {
+  if (mb.intra) return read_intra_blocks(mb);
+  if (mb.cbp == 0) return true;
+  int num_blocks = 0;
+  for (int block = 0; block < 6; ++block) num_blocks += mb.cbp >> block & 1;
+  return residual_ ? read_inter_residual(mb, num_blocks) : skip_blocks(bits_, inter_, 0, num_blocks);
+}
+
+bool VopReader::read_intra_blocks(const Macroblock& mb) {
   for (int block = 0; block < 6; ++block) {
+    if (mb.dc_coded && partitioned_.empty() && !read_intra_dc(block)) return false;
     const bool coded = (mb.cbp >> (5 - block) & 1) != 0;
-    if (mb.intra) {
-      if (mb.dc_coded && partitioned_.empty() && !read_intra_dc(block)) return false;
-      if (coded && !skip_block(bits_, *intra_table_, inter_.reversible, mb.dc_coded ? 1 : 0)) return false;
-    } else if (coded) {
-      const bool sound = residual_ ? read_inter_residual(mb, block)
-                                   : skip_block(bits_, *inter_.table, inter_.reversible, 0);
-      if (!sound) return false;
-    }
+    if (coded && !skip_blocks(bits_, intra_, mb.dc_coded ? 1 : 0, 1)) return false;
   }
   return true;
 }
 
-bool VopReader::read_inter_residual(const Macroblock& mb, int block) {
-  if (!read_inter_block(bits_, inter_, quantiser_, block_)) {
-    block_ = {};
-    return false;
-  }
-  std::int16_t* samples = nullptr;
-  std::ptrdiff_t stride = 8 * columns_;
-  if (block >= 4) {
-    samples = (block == 4 ? picture_.residual_cb : picture_.residual_cr).data() + 8 * mb.row * stride + 8 * mb.column;
-  } else {
-    stride *= 2;
-    samples = picture_.residual_y.data() + 16 * mb.row * stride + 16 * mb.column + 8 * (block & 1);
-    if (mb.field_dct) {  // blocks 0 and 1 are the lines of the top field
-      samples += (block >> 1) * stride;
-      stride *= 2;
-    } else {
-      samples += 8 * (block >> 1) * stride;
-    }
-  }
-  (encoder_.xvid() ? idct_xvid : idct_simple)(block_, samples, stride);
-  return true;
+bool VopReader::read_inter_residual(const Macroblock& mb, int num_blocks) {
+  const std::span<Block> blocks = queue_.room(static_cast<std::size_t>(num_blocks));
+  const int sound = read_inter_blocks(bits_, inter_, quantiser_, blocks);
+  const std::ptrdiff_t chroma_stride = 8 * columns_;
+  const std::ptrdiff_t stride = 2 * chroma_stride;
+  std::int16_t* luma = picture_.residual_y.data() + 16 * mb.row * stride + 16 * mb.column;
+  const std::ptrdiff_t chroma = 8 * mb.row * chroma_stride + 8 * mb.column;
+  // Blocks 0 and 1 of a field macroblock are the lines of the top field.
+  std::int16_t* lower = luma + (mb.field_dct ? stride : 8 * stride);
+  const std::ptrdiff_t step = mb.field_dct ? 2 * stride : stride;
+  queue_.add(static_cast<std::size_t>(sound), mb.cbp,
+             {{{luma, step},
+               {luma + 8, step},
+               {lower, step},
+               {lower + 8, step},
+               {picture_.residual_cb.data() + chroma, chroma_stride},
+               {picture_.residual_cr.data() + chroma, chroma_stride}}});
+  return sound == num_blocks;
 }
 
 void VopReader::put_class(const Macroblock& mb, MacroblockClass value) {

@@ -11,6 +11,12 @@
 
 namespace videotx::mpeg4 {
 
+// Where samples of a block belong.
+struct SamplePlace {
+  std::int16_t* samples = nullptr;
+  std::ptrdiff_t stride = 0;  // from one row to the next
+};
+
 // Writes the 8x8 samples to `samples`, whose rows are `stride` apart. `block` is used up and left empty.
 void idct_simple(Block& block, std::int16_t* samples, std::ptrdiff_t stride);
 void idct_xvid(Block& block, std::int16_t* samples, std::ptrdiff_t stride);

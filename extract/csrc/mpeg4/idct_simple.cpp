@@ -21,22 +21,27 @@ constexpr PassConstants kRows = pass_constants(kLanes, everywhere(1 << (kRowShif
 constexpr PassConstants kColumns =
     pass_constants(kLanes, everywhere((1 << (kColumnShift - 1)) / kCosines[3] * kCosines[3]));
 
+// Of a block with `kSide` x `kSide` coefficients.
+template <int kSide>
+inline void inverse(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
+  Short8 x[8];
+  take_columns<kSide>(block, x);
+  // Rows of nothing but a DC coefficient take a shortcut that rounds differently, and so must be taken.
+  Short8 any_ac = x[1];
+  for (int i = 2; i < kSide; ++i) any_ac = either(any_ac, x[i]);
+  const Short8 only_dc = is_zero16(any_ac);
+  const Short8 dc = shift_left16<3>(x[0]);
+  transform<kRowShift, kSide, kSide>(x, kRows);
+  for (Short8& row : x) row = select(only_dc, dc, row);
+  to_rows<kSide>(x);
+  transform<kColumnShift, kSide>(x, kColumns);
+  for (int i = 0; i < 8; ++i) store(samples + i * stride, x[i]);
+}
+
 }  // namespace
 
 void idct_simple(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
-  Short8 x[8];
-  for (int i = 0; i < 8; ++i) x[i] = load(&block.coefficients[static_cast<std::size_t>(8 * i)]);
-  // Rows of nothing but a DC coefficient take a shortcut that rounds differently, and so must be taken.
-  Short8 any_ac = x[1];
-  for (int i = 2; i < 8; ++i) any_ac = either(any_ac, x[i]);
-  const Short8 only_dc = is_zero16(any_ac);
-  const Short8 dc = shift_left16<3>(x[0]);
-  transform<kRowShift>(x, kRows);
-  for (Short8& row : x) row = select(only_dc, dc, row);
-  transpose(x);
-  transform<kColumnShift>(x, kColumns);
-  for (int i = 0; i < 8; ++i) store(samples + i * stride, x[i]);
-  block = {};
+  (block.low ? inverse<4> : inverse<8>)(block, samples, stride);
 }
 
 }  // namespace videotx::mpeg4

@@ -51,16 +51,21 @@ inline void column_pass(Short8 (&x)[8]) {
   }
 }
 
+// Of a block with `kSide` x `kSide` coefficients.
+template <int kSide>
+inline void inverse(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
+  Short8 x[8];
+  take_columns<kSide>(block, x);
+  transform<kRowShift, kSide, kSide>(x, kRows);
+  to_rows<kSide>(x);
+  column_pass(x);
+  for (int i = 0; i < 8; ++i) store(samples + i * stride, x[i]);
+}
+
 }  // namespace
 
 void idct_xvid(Block& block, std::int16_t* samples, std::ptrdiff_t stride) {
-  Short8 x[8];
-  for (int i = 0; i < 8; ++i) x[i] = load(&block.coefficients[static_cast<std::size_t>(8 * i)]);
-  transform<kRowShift>(x, kRows);
-  transpose(x);
-  column_pass(x);
-  for (int i = 0; i < 8; ++i) store(samples + i * stride, x[i]);
-  block = {};
+  (block.low ? inverse<4> : inverse<8>)(block, samples, stride);
 }
 
 }  // namespace videotx::mpeg4

@@ -48,18 +48,21 @@ class Vlc {
   std::array<Entry, std::size_t{1} << kBits> entries_{};
 };
 
-// A coefficient event of Tables B-16, B-17 and B-23. Level 0 is the escape code, length 0 no code at all; `length` is
-// without the sign bit that follows every other code.
+// A coefficient event of Tables B-16, B-17 and B-23. Level 0 is the escape code, length 0 no code at all; `length` is with
+// the sign bit that follows every other code.
 struct CoefficientEvent {
-  std::uint8_t length = 0;
-  std::uint8_t run = 0;
-  std::uint8_t level = 0;
+  int length = 0;
+  int run = 0;
+  int level = 0;
   bool last = false;
 };
 
 // Coefficient codes with what the escape modes need: the largest level of each run, the largest run of each level.
 class CoefficientTable {
  public:
+  static constexpr int kMaxBits = 15;
+  static constexpr int kMaxLength = kMaxBits + 1;  // with the sign
+
   // `codes` are ordered by last, run and level; `max_level[last]` lists the number of levels for each run; the escape
   // code comes at the end. No code is longer than `bits`.
   CoefficientTable(int bits, std::span<const Code> codes, std::span<const std::uint8_t> max_level_not_last,
@@ -67,17 +70,23 @@ class CoefficientTable {
   CoefficientTable(const CoefficientTable&) = delete;
   CoefficientTable& operator=(const CoefficientTable&) = delete;
 
-  [[nodiscard]] CoefficientEvent find(std::uint32_t next32) const { return events_[next32 >> shift_]; }
+  // The event at the beginning of `next`, whose first bit is the highest.
+  [[nodiscard]] CoefficientEvent find(std::uint64_t next) const {
+    const std::uint32_t packed = events_[next >> shift_];
+    return {static_cast<int>(packed & 255), static_cast<int>(packed >> 8 & 255), static_cast<int>(packed >> 16 & 255),
+            packed >> 24 != 0};
+  }
   [[nodiscard]] int max_level(bool last, int run) const { return max_level_[last][static_cast<std::size_t>(run)]; }
   [[nodiscard]] int max_run(bool last, int level) const { return max_run_[last][static_cast<std::size_t>(level)]; }
 
  private:
-  void add(Code code, CoefficientEvent event);
+  void add(Code code, const CoefficientEvent& event);
 
   int shift_;
   std::array<std::array<std::uint8_t, 64>, 2> max_level_{};
   std::array<std::array<std::uint8_t, 64>, 2> max_run_{};
-  std::array<CoefficientEvent, std::size_t{1} << 15> events_{};
+  // Length, run, level and last in a byte each, the first lowest: in memory they would be read one by one.
+  std::array<std::uint32_t, std::size_t{1} << kMaxBits> events_{};
 };
 
 }  // namespace videotx::mpeg4

@@ -15,13 +15,14 @@ VopReader::VopReader(const VopContext& context, BitReader bits, MotionField& mot
       global_motion_(vop_.uses_gmc(vol_)),
       columns_(vol_.macroblock_columns()),
       num_macroblocks_(vol_.macroblock_columns() * vol_.macroblock_rows()),
-      quantiser_(vop_.quantiser) {
+      quantiser_(vop_.quantiser),
+      queue_(encoder_.xvid()) {
   const bool reversible = vol_.reversible_vlc && vol_.data_partitioned && vop_.type != VopType::kB;
   inter_.table = reversible ? &kCoefficientsInterRvlc : &kCoefficientsInter;
   inter_.reversible = reversible;
   inter_.scan = vop_.alternate_scan ? &kAlternateVerticalScan : &kZigzagScan;
   inter_.matrix = vol_.mpeg_quantisation ? &vol_.inter_matrix : nullptr;
-  intra_table_ = reversible ? &kCoefficientsIntraRvlc : &kCoefficientsIntra;
+  intra_ = {reversible ? &kCoefficientsIntraRvlc : &kCoefficientsIntra, reversible};
   if (global_motion_) {
     global_ = GlobalMotion(vol_.width, vol_.height, vol_.num_warping_points, vol_.warping_accuracy, vop_.warp_points,
                            encoder_);
@@ -32,6 +33,11 @@ VopReader::VopReader(const VopContext& context, BitReader bits, MotionField& mot
 }
 
 void VopReader::read() {
+  read_packets();
+  queue_.flush();
+}
+
+void VopReader::read_packets() {
   read_packet();
   while (next_ < num_macroblocks_) {
     if (!skip_resync_marker()) {
@@ -74,12 +80,12 @@ void VopReader::read_packet() {
 bool VopReader::at_resync_marker() {
   if (bits_.peek(9) <= 1) skip_stuffing_macroblocks();
   const int to_boundary = 8 - static_cast<int>(bits_.position() & 7);
-  const std::uint32_t stuffing = bits_.peek(to_boundary);
-  if (stuffing != (1U << (to_boundary - 1)) - 1) return false;
   BitReader ahead = bits_;
   ahead.skip(static_cast<std::size_t>(to_boundary));
+  // The zeros are looked at first: few other places have that many.
   const int zeros = vop_.resync_zeros();
-  return ahead.peek(zeros + 1) == 1 && ahead.bits_left() > static_cast<std::size_t>(zeros);
+  if (ahead.peek(zeros + 1) != 1 || ahead.bits_left() <= static_cast<std::size_t>(zeros)) return false;
+  return bits_.peek(to_boundary) == (1U << (to_boundary - 1)) - 1;
 }
 
 void VopReader::skip_stuffing_macroblocks() {

@@ -11,6 +11,7 @@
 #include "mpeg4/direct.h"
 #include "mpeg4/headers.h"
 #include "mpeg4/motion.h"
+#include "mpeg4/residual_queue.h"
 #include "mpeg4/sprite.h"
 
 namespace videotx::mpeg4 {
@@ -55,6 +56,7 @@ class VopReader {
   static constexpr int kNothing = -1;  // instead of mbtype: not coded
 
   // vop_reader.cpp: video packets
+  void read_packets();
   void read_packet();
   bool at_resync_marker();
   bool skip_resync_marker();
@@ -91,7 +93,8 @@ class VopReader {
   // blocks.cpp: coefficients, and what goes into the picture
   bool read_intra_dc(int block);
   bool read_blocks(const Macroblock& mb);
-  bool read_inter_residual(const Macroblock& mb, int block);
+  bool read_intra_blocks(const Macroblock& mb);
+  bool read_inter_residual(const Macroblock& mb, int num_blocks);
   void put_class(const Macroblock& mb, MacroblockClass value);
   void put_vectors(const Macroblock& mb, int list, const std::array<Vector, 4>& vectors);
   void add_bits(int number, std::size_t start);
@@ -115,8 +118,8 @@ class VopReader {
   int first_ = 0;  // of this video packet
   std::array<std::array<Vector, 2>, 2> last_{};  // B-VOPs: predictions [direction][field], vertical in frame lines
   InterCoding inter_;
-  const CoefficientTable* intra_table_;
-  Block block_;
+  Coding intra_;
+  ResidualQueue queue_;
   std::vector<Partitioned> partitioned_;
 };
 
