@@ -11,6 +11,28 @@ std::int16_t median(std::int16_t a, std::int16_t b, std::int16_t c) {
   return std::max(std::min(a, b), std::min(std::max(a, b), c));
 }
 
+// A component of a vector from the bits in `ahead`: its difference to `prediction`, Table B-12, wrapped into the range of
+// `f_code`. What it takes of them goes out of `ahead` and into `length`.
+bool read_component(std::uint64_t& ahead, int& length, int prediction, int f_code, std::int16_t& component) {
+  const auto [magnitude, code_length] = kMotionVector.find(static_cast<std::uint32_t>(ahead >> 32));
+  if (magnitude < 0) return false;
+  ahead <<= code_length;
+  // Sign and residual, which a zero has not: that cannot be foreseen either, and takes no branch.
+  const int shift = f_code - 1;
+  const int moved = magnitude != 0 ? -1 : 0;
+  const int sign = -static_cast<int>(ahead >> 63);
+  const auto residual = static_cast<int>((ahead << 1) >> 1 >> (63 - shift));
+  const int difference = ((magnitude - 1) << shift) + residual + 1;
+  const int sum = prediction + ((difference ^ sign) - sign);
+  const int half_range = 32 << shift;
+  const int wrapped = ((sum + half_range) & (2 * half_range - 1)) - half_range;
+  component = static_cast<std::int16_t>((wrapped & moved) | (prediction & ~moved));
+  const int behind = (1 + shift) & moved;
+  ahead <<= behind;
+  length += code_length + behind;
+  return true;
+}
+
 }  // namespace
 
 Vector frame_vector(const FieldVectors& fields) {
@@ -62,30 +84,13 @@ Vector MotionField::predict(int column, int row, int block, int first) const {
   return {median(left.x, above.x, diagonal.x), median(left.y, above.y, diagonal.y)};
 }
 
-bool read_component(BitReader& bits, int prediction, int f_code, std::int16_t& component) {
-  // Code, sign and residual are 19 bits at most: they are read at once.
-  std::uint32_t word = bits.peek32();
-  const auto [magnitude, length] = kMotionVector.find(word);
-  if (magnitude < 0) return false;
-  if (magnitude == 0) {
-    bits.skip(static_cast<std::size_t>(length));
-    component = static_cast<std::int16_t>(prediction);
-    return true;
-  }
-  const int shift = f_code - 1;
-  bits.skip(static_cast<std::size_t>(length + 1 + shift));
-  word <<= length;
-  const int sign = -static_cast<int>(word >> 31);  // of which nothing can be foreseen
-  const auto residual = static_cast<int>(std::uint64_t{word << 1} << shift >> 32);
-  const int difference = ((magnitude - 1) << shift) + residual + 1;
-  const int sum = prediction + ((difference ^ sign) - sign);
-  const int half_range = 32 << shift;
-  component = static_cast<std::int16_t>(((sum + half_range) & (2 * half_range - 1)) - half_range);
-  return true;
-}
-
 bool read_vector(BitReader& bits, Vector prediction, int f_code, Vector& vector) {
-  return read_component(bits, prediction.x, f_code, vector.x) && read_component(bits, prediction.y, f_code, vector.y);
+  std::uint64_t ahead = bits.peek64();  // a component takes 19 bits at most
+  int length = 0;
+  const bool sound = read_component(ahead, length, prediction.x, f_code, vector.x) &&
+                     read_component(ahead, length, prediction.y, f_code, vector.y);
+  bits.skip(static_cast<std::size_t>(length));
+  return sound;
 }
 
 }  // namespace videotx::mpeg4

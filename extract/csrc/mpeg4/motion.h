@@ -44,8 +44,7 @@ struct MotionField {
   [[nodiscard]] Vector predict(int column, int row, int block, int first) const;
 };
 
-// A component of a vector: its difference to `prediction`, Table B-12, wrapped into the range of `f_code`.
-bool read_component(BitReader& bits, int prediction, int f_code, std::int16_t& component);
+// A vector coded as its difference to `prediction` (7.6.3). False: damaged.
 bool read_vector(BitReader& bits, Vector prediction, int f_code, Vector& vector);
 
 }  // namespace videotx::mpeg4
