@@ -9,7 +9,8 @@ Works for every H.264 and MPEG-4 Part 2 stream that libavcodec decodes, with wha
   it is unknown. Where both are (0, 0), at least one is real, and both are kept.
 - Partitions below 8x8 collapse to the vector of the top left 4x4.
 - MPEG-4 B-VOPs export zero vectors and S-VOPs warped ones, and interlaced H.264 pictures vectors of fields: unknown.
-- A damaged picture's vectors are libavcodec's concealment, not the stream's: unknown.
+- A damaged picture's vectors are libavcodec's concealment, not the stream's: unknown. Which of its blocks have any may
+  depend on whether samples are asked for too.
 
 One decoder thread per file: with more, libavcodec exports vectors of other pictures.
 """
@@ -92,6 +93,8 @@ class LibavReader(VideoReader):
             options["flags2"] = "+export_mvs"
         if "qp" in streams:
             options["export_side_data"] = "+venc_params"
+        if streams.isdisjoint({"rgb", "residual"}):
+            options["skip_idct"] = "all"  # of MPEG-4: nobody looks at the samples
         self._context = source.decoder(options)
         self._coded_order = CodedOrder(self._info.codec, self._context.extradata)
         self._references = ReferenceOrder(single=self._info.num_reference_frames <= 1)

@@ -185,6 +185,21 @@ def test_nothing_is_computed_that_was_not_asked_for(shared_videos: Path) -> None
         assert frame.motion is None
 
 
+@pytest.mark.parametrize("name", ["action/v_SoccerJuggling_g23_c01.avi", "mpeg4/m4_asp_qpel_bvop_4mv.mp4"])
+def test_motion_is_the_same_whether_or_not_there_are_pixels(name: str, shared_videos: Path) -> None:
+    path = shared_videos / name
+    with (
+        open_video(path, streams={"motion", "qp"}, reader="libav") as without,
+        open_video(path, streams={"motion", "qp", "rgb"}, reader="libav") as with_pixels,
+    ):
+        for frame, other in zip(without, with_pixels, strict=True):
+            assert frame.motion is not None
+            assert other.motion is not None
+            np.testing.assert_array_equal(frame.motion.mv, other.motion.mv)
+            np.testing.assert_array_equal(frame.motion.ref, other.motion.ref)
+            np.testing.assert_array_equal(frame.qp, other.qp)
+
+
 def test_any_codec_gives_pixels(shared_videos: Path) -> None:
     with open_video(shared_videos / "odd" / "bear-vp9-odd-dimensions.webm", streams={"rgb"}, reader="libav") as reader:
         frames = [frame.rgb for frame in reader]
