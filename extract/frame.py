@@ -18,6 +18,10 @@ REF_NONE: Final = 0
 REF_UNKNOWN: Final = -128
 """The block may well have motion, but what it is cannot be known; its vector is stored as zero and means nothing."""
 
+# Comparing an array's type with a dtype is quick, with a scalar type it is not.
+_MV_TYPE: Final = np.dtype(np.int16)
+_REF_TYPE: Final = np.dtype(np.int8)
+
 PictureType = Literal["I", "P", "B", "S"]
 
 
@@ -40,7 +44,7 @@ class MotionField:
     exact: bool
 
     def __post_init__(self) -> None:
-        if self.mv.dtype != np.int16 or self.ref.dtype != np.int8:
+        if self.mv.dtype != _MV_TYPE or self.ref.dtype != _REF_TYPE:
             raise TypeError(f"expected mv int16 and ref int8, got {self.mv.dtype} and {self.ref.dtype}")
         if self.ref.ndim != 3 or self.ref.shape[0] != 2 or self.mv.shape != (*self.ref.shape, 2):
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from itertools import takewhile
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -53,6 +54,9 @@ _SIGNATURES: Final = (
 
 # By more than this no packet precedes the time at which its picture is shown.
 _SLACK_SECONDS: Final = 1.0
+
+# Capturing what libavformat reports costs more than reading a packet.
+_PACKETS_AT_ONCE: Final = 8
 
 # Demuxers for still images and for text drawn as video; what they open is no video.
 _STILL_FORMATS: Final = frozenset({"image2", "tty", "gif", "apng", "ico"})
@@ -162,24 +166,29 @@ class VideoSource:
         yield from self._demuxed
 
     def _demux(self) -> Iterator[Packet[VideoStream]]:
-        demuxed = self.container.demux(self.stream)
-        while True:
+        # The packet without anything at the end is there to flush a decoder.
+        demuxed = takewhile(lambda packet: packet.size > 0 or packet.dts is not None, self.container.demux(self.stream))
+        while packets := self._next_packets(demuxed):
+            yield from packets
+
+    def _next_packets(self, demuxed: Iterator[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+        """Some packets that hold a picture, none at the end."""
+        packets: list[Packet[VideoStream]] = []
+        stopped: list[str] = []
+        with ErrorCapture() as log:
             try:
-                with ErrorCapture() as log:
-                    packet = next(demuxed, None)
+                for packet in demuxed:
+                    self.num_packets += 1
+                    if packet.size > 0:  # AVI marks "show the previous picture again" by an empty chunk
+                        packets.append(packet)
+                        if len(packets) == _PACKETS_AT_ONCE:
+                            break
             except av.error.FFmpegError as error:
-                self.warnings.append(f"reading stopped after packet {self.num_packets}: {error.strerror}")
-                return
-            for message in log.errors:
-                self._warn_once(f"container: {message}")
-            if packet is None or packet.size == 0:
-                if packet is None or packet.dts is None:
-                    return
-                # AVI marks "show the previous picture again" by an empty chunk.
-                self.num_packets += 1
-                continue
-            self.num_packets += 1
-            yield packet
+                stopped.append(f"reading stopped after packet {self.num_packets}: {error.strerror}")
+        for message in log.errors:
+            self._warn_once(f"container: {message}")
+        self.warnings += stopped
+        return packets
 
     def _warn_once(self, message: str) -> None:
         if message not in self.warnings:
