@@ -62,4 +62,31 @@ class BitReader {
   std::size_t position_ = 0;
 };
 
+// What one look ahead sees. Reading from it goes by no memory, which the next code would have to wait for.
+class Window {
+ public:
+  explicit Window(const BitReader& bits) : word_(bits.peek64()) {}
+
+  // The bits to come, the first one highest.
+  [[nodiscard]] std::uint64_t word() const { return word_; }
+  [[nodiscard]] std::uint32_t peek32() const { return static_cast<std::uint32_t>(word_ >> 32); }
+  // How many were read: BitReader::kPeeked at most.
+  [[nodiscard]] std::size_t length() const { return length_; }
+  void skip(std::size_t count) {
+    word_ <<= count;
+    length_ += count;
+  }
+  // 1 <= count <= 32
+  std::uint32_t read(int count) {
+    const auto value = static_cast<std::uint32_t>(word_ >> (64 - count));
+    skip(static_cast<std::size_t>(count));
+    return value;
+  }
+  bool read_flag() { return read(1) != 0; }
+
+ private:
+  std::uint64_t word_;
+  std::size_t length_ = 0;
+};
+
 }  // namespace videotx::mpeg4

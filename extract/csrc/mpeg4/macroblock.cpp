@@ -24,8 +24,8 @@ VopReader::Macroblock VopReader::place(int number) const {
 
 bool VopReader::read_macroblock(int number) {
   Macroblock mb = place(number);
-  int mcbpc = 0;
   if (vop_.type == VopType::kI) {
+    int mcbpc = 0;
     do {
       mcbpc = kMcbpcIntra.read(bits_);
     } while (mcbpc == kMcbpcIntraStuffing);
@@ -33,18 +33,24 @@ bool VopReader::read_macroblock(int number) {
     mb.cbp = mcbpc & 3;
     return read_intra(mb, (mcbpc & 4) != 0);
   }
-  do {
-    if (bits_.read_flag()) {
-      put_not_coded(mb);
-      return true;
-    }
-    mcbpc = kMcbpcInter.read(bits_);
-  } while (mcbpc == kMcbpcInterStuffing);
-  if (mcbpc < 0) return false;
-  mb.cbp = mcbpc & 3;
+  Window head(bits_);  // up to the vectors, 22 bits at most
+  int mcbpc = kMcbpcInterStuffing;
+  while (!head.read_flag()) {
+    mcbpc = kMcbpcInter.read(head);
+    if (mcbpc != kMcbpcInterStuffing) break;
+    bits_.skip(head.length());
+    head = Window(bits_);
+  }
+  if (mcbpc == kMcbpcInterStuffing) {
+    bits_.skip(head.length());
+    put_not_coded(mb);
+    return true;
+  }
   const int mb_type = mcbpc >> 2;
-  if (mb_type == kIntra || mb_type == kIntraQ) return read_intra(mb, mb_type == kIntraQ);
-  return read_inter(mb, mb_type);
+  mb.cbp = mcbpc & 3;
+  if (mcbpc >= 0 && mb_type != kIntra && mb_type != kIntraQ) return read_inter(mb, mb_type, head);
+  bits_.skip(head.length());
+  return mcbpc >= 0 && read_intra(mb, mb_type == kIntraQ);
 }
 
 bool VopReader::read_intra(Macroblock& mb, bool changes_quantiser) {
@@ -54,25 +60,30 @@ bool VopReader::read_intra(Macroblock& mb, bool changes_quantiser) {
   if (cbpy < 0) return false;
   mb.cbp |= cbpy << 2;
   mb.dc_coded = quantiser_ < vop_.intra_dc_threshold;
-  if (changes_quantiser) change_quantiser();
+  if (changes_quantiser) change_quantiser(bits_.read(2));
   if (vol_.interlaced) bits_.skip(1);  // dct_type
   motion_.set(mb.column, mb.row, {});
   put_class(mb, MacroblockClass::kIntraMpeg4);
   return read_blocks(mb);
 }
 
-bool VopReader::read_inter(Macroblock& mb, int mb_type) {
-  const bool global = global_motion_ && mb_type != kInter4V && bits_.read_flag();  // mcsel
-  const int cbpy = kCbpy.read(bits_);
-  if (cbpy < 0) return false;
+// `head` stands behind mcbpc.
+bool VopReader::read_inter(Macroblock& mb, int mb_type, Window head) {
+  const bool global = global_motion_ && mb_type != kInter4V && head.read_flag();  // mcsel
+  const int cbpy = kCbpy.read(head);
+  if (cbpy < 0) {
+    bits_.skip(head.length());
+    return false;
+  }
   mb.cbp |= (cbpy ^ 15) << 2;
-  if (mb_type == kInterQ) change_quantiser();
-  if (vol_.interlaced && mb.cbp != 0) mb.field_dct = bits_.read_flag();
+  if (mb_type == kInterQ) change_quantiser(head.read(2));
+  if (vol_.interlaced && mb.cbp != 0) mb.field_dct = head.read_flag();
+  const bool field_prediction = vol_.interlaced && !global && mb_type != kInter4V && head.read_flag();
+  bits_.skip(head.length());
   if (global) {
     put_global(mb, MacroblockClass::kGmc);
   } else {
     put_class(mb, MacroblockClass::kInterP);
-    const bool field_prediction = vol_.interlaced && mb_type != kInter4V && bits_.read_flag();
     if (!(field_prediction ? read_field_motion(mb) : read_motion(mb, mb_type == kInter4V))) return false;
   }
   return read_blocks(mb);
@@ -130,10 +141,10 @@ void VopReader::put_not_coded(const Macroblock& mb) {
   put_vectors(mb, 0, {});
 }
 
-// dquant of I-, P- and S-VOPs, Table 6-32
-void VopReader::change_quantiser() {
+// By dquant of I-, P- and S-VOPs, Table 6-32.
+void VopReader::change_quantiser(std::uint32_t dquant) {
   constexpr int kChange[4] = {-1, -2, 1, 2};
-  quantiser_ = std::clamp(quantiser_ + kChange[bits_.read(2)], 1, 31);
+  quantiser_ = std::clamp(quantiser_ + kChange[dquant], 1, 31);
 }
 
 }  // namespace videotx::mpeg4

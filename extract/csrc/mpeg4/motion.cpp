@@ -11,25 +11,21 @@ std::int16_t median(std::int16_t a, std::int16_t b, std::int16_t c) {
   return std::max(std::min(a, b), std::min(std::max(a, b), c));
 }
 
-// A component of a vector from the bits in `ahead`: its difference to `prediction`, Table B-12, wrapped into the range of
-// `f_code`. What it takes of them goes out of `ahead` and into `length`.
-bool read_component(std::uint64_t& ahead, int& length, int prediction, int f_code, std::int16_t& component) {
-  const auto [magnitude, code_length] = kMotionVector.find(static_cast<std::uint32_t>(ahead >> 32));
+// A component of a vector: its difference to `prediction`, Table B-12, wrapped into the range of `f_code`. 19 bits at most.
+bool read_component(Window& bits, int prediction, int f_code, std::int16_t& component) {
+  const int magnitude = kMotionVector.read(bits);
   if (magnitude < 0) return false;
-  ahead <<= code_length;
   // Sign and residual, which a zero has not: that cannot be foreseen either, and takes no branch.
   const int shift = f_code - 1;
   const int moved = magnitude != 0 ? -1 : 0;
-  const int sign = -static_cast<int>(ahead >> 63);
-  const auto residual = static_cast<int>((ahead << 1) >> 1 >> (63 - shift));
+  const int sign = -static_cast<int>(bits.word() >> 63);
+  const auto residual = static_cast<int>((bits.word() << 1) >> 1 >> (63 - shift));
+  bits.skip(static_cast<std::size_t>((1 + shift) & moved));
   const int difference = ((magnitude - 1) << shift) + residual + 1;
   const int sum = prediction + ((difference ^ sign) - sign);
   const int half_range = 32 << shift;
   const int wrapped = ((sum + half_range) & (2 * half_range - 1)) - half_range;
   component = static_cast<std::int16_t>((wrapped & moved) | (prediction & ~moved));
-  const int behind = (1 + shift) & moved;
-  ahead <<= behind;
-  length += code_length + behind;
   return true;
 }
 
@@ -85,11 +81,10 @@ Vector MotionField::predict(int column, int row, int block, int first) const {
 }
 
 bool read_vector(BitReader& bits, Vector prediction, int f_code, Vector& vector) {
-  std::uint64_t ahead = bits.peek64();  // a component takes 19 bits at most
-  int length = 0;
-  const bool sound = read_component(ahead, length, prediction.x, f_code, vector.x) &&
-                     read_component(ahead, length, prediction.y, f_code, vector.y);
-  bits.skip(static_cast<std::size_t>(length));
+  Window ahead(bits);
+  const bool sound = read_component(ahead, prediction.x, f_code, vector.x) &&
+                     read_component(ahead, prediction.y, f_code, vector.y);
+  bits.skip(ahead.length());
   return sound;
 }
 

@@ -50,7 +50,7 @@ bool VopReader::read_first_partition_intra(int number) {
   if (mcbpc < 0) return false;
   Partitioned& part = partitioned_[static_cast<std::size_t>(number)];
   part = {.mb_type = kIntra, .cbp = mcbpc & 3, .dc_coded = quantiser_ < vop_.intra_dc_threshold};
-  if ((mcbpc & 4) != 0) change_quantiser();
+  if ((mcbpc & 4) != 0) change_quantiser(bits_.read(2));
   put_class(place(number), MacroblockClass::kIntraMpeg4);
   for (int block = 0; part.dc_coded && block < 6; ++block) {
     if (!read_intra_dc(block)) return false;
@@ -98,7 +98,7 @@ bool VopReader::read_second_partition(int number) {
   }
   if (vop_.type == VopType::kI) return true;  // quantiser and DC came with the first partition
   if (intra) part.dc_coded = quantiser_ < vop_.intra_dc_threshold;
-  if (part.changes_quantiser) change_quantiser();
+  if (part.changes_quantiser) change_quantiser(bits_.read(2));
   qp = static_cast<std::int8_t>(quantiser_);
   for (int block = 0; part.dc_coded && block < 6; ++block) {
     if (!read_intra_dc(block)) return false;

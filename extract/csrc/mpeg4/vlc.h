@@ -37,8 +37,9 @@ class Vlc {
 
   [[nodiscard]] Entry find(std::uint32_t next32) const { return entries_[next32 >> (32 - kBits)]; }
 
-  // The symbol, or -1 (nothing consumed) where no code fits.
-  int read(BitReader& reader) const {
+  // The symbol, or -1 (nothing consumed) where no code fits. `Bits` is BitReader or Window.
+  template <class Bits>
+  int read(Bits& reader) const {
     const Entry entry = find(reader.peek32());
     reader.skip(static_cast<std::size_t>(entry.length));
     return entry.symbol;

@@ -70,12 +70,12 @@ class VopReader {
   [[nodiscard]] Macroblock place(int number) const;
   bool read_macroblock(int number);
   bool read_intra(Macroblock& mb, bool changes_quantiser);
-  bool read_inter(Macroblock& mb, int mb_type);
+  bool read_inter(Macroblock& mb, int mb_type, Window head);
   bool read_motion(const Macroblock& mb, bool four_vectors);
   bool read_field_motion(const Macroblock& mb);
   void put_global(const Macroblock& mb, MacroblockClass value);
   void put_not_coded(const Macroblock& mb);
-  void change_quantiser();
+  void change_quantiser(std::uint32_t dquant);
 
   // macroblock_b.cpp: B-VOPs
   bool read_b_macroblock(int number);
