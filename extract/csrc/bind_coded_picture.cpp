@@ -57,9 +57,11 @@ nb::object macroblocks(nb::handle self, const std::vector<T>& values) {
               {static_cast<std::size_t>(p.macroblock_rows), static_cast<std::size_t>(p.macroblock_columns)});
 }
 
-nb::object plane(nb::handle self, const std::vector<std::int16_t>& values, int block_height, int block_width) {
+nb::object plane(nb::handle self, std::vector<std::int16_t> ResidualPlanes::* samples, int block_height,
+                 int block_width) {
   const auto& p = nb::cast<const CodedPicture&>(self);
-  return view(self, values,
+  if (!p.residual) return nb::none();
+  return view(self, (*p.residual).*samples,
               {static_cast<std::size_t>(p.macroblock_rows * block_height),
                static_cast<std::size_t>(p.macroblock_columns * block_width)});
 }
@@ -125,14 +127,16 @@ nb::object crop_plane(nb::handle self, const std::vector<std::int16_t>& values, 
 nb::tuple crop_residual(nb::handle self, std::size_t width, std::size_t height, std::size_t crop_left,
                         std::size_t crop_top) {
   const auto& p = nb::cast<const CodedPicture&>(self);
+  if (!p.residual) return nb::make_tuple(nb::none(), nb::none(), nb::none());
   const auto crop = [&](const std::vector<std::int16_t>& values, int block_height, int block_width) {
     const std::size_t step_y = block_height > 0 ? static_cast<std::size_t>(16 / block_height) : 1;
     const std::size_t step_x = block_width > 0 ? static_cast<std::size_t>(16 / block_width) : 1;
     return crop_plane(self, values, static_cast<std::size_t>(p.macroblock_columns * block_width), crop_top / step_y,
                       crop_left / step_x, (height + step_y - 1) / step_y, (width + step_x - 1) / step_x);
   };
-  return nb::make_tuple(crop(p.residual_y, 16, 16), crop(p.residual_cb, p.chroma_block_height, p.chroma_block_width),
-                        crop(p.residual_cr, p.chroma_block_height, p.chroma_block_width));
+  const ResidualPlanes& planes = *p.residual;
+  return nb::make_tuple(crop(planes.y, 16, 16), crop(planes.cb, p.chroma_block_height, p.chroma_block_width),
+                        crop(planes.cr, p.chroma_block_height, p.chroma_block_width));
 }
 
 const CodedPicture& record(nb::handle self) { return nb::cast<const CodedPicture&>(self); }
@@ -190,15 +194,15 @@ void bind_coded_picture(nb::module_& m) {
       .def_prop_ro("macroblock_class", [](nb::handle self) { return macroblocks(self, record(self).macroblock_class); })
       .def_prop_ro("qp", [](nb::handle self) { return macroblocks(self, record(self).qp); })
       .def_prop_ro("macroblock_bits", [](nb::handle self) { return macroblocks(self, record(self).macroblock_bits); })
-      .def_prop_ro("residual_y", [](nb::handle self) { return plane(self, record(self).residual_y, 16, 16); })
+      .def_prop_ro("residual_y", [](nb::handle self) { return plane(self, &ResidualPlanes::y, 16, 16); })
       .def_prop_ro("residual_cb",
                    [](nb::handle self) {
                      const CodedPicture& p = record(self);
-                     return plane(self, p.residual_cb, p.chroma_block_height, p.chroma_block_width);
+                     return plane(self, &ResidualPlanes::cb, p.chroma_block_height, p.chroma_block_width);
                    })
       .def_prop_ro("residual_cr", [](nb::handle self) {
         const CodedPicture& p = record(self);
-        return plane(self, p.residual_cr, p.chroma_block_height, p.chroma_block_width);
+        return plane(self, &ResidualPlanes::cr, p.chroma_block_height, p.chroma_block_width);
       });
 }
 

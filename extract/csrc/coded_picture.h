@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
+
+#include "residual_planes.h"
 
 namespace videotx {
 
@@ -69,10 +72,8 @@ struct CodedPicture {
   std::vector<std::int8_t> qp;
   std::vector<std::int32_t> macroblock_bits;
 
-  // Residual planes in samples, empty when not asked for; intra macroblocks are zero.
-  std::vector<std::int16_t> residual_y;   // 16 rows x 16 columns per macroblock
-  std::vector<std::int16_t> residual_cb;  // chroma_block_height x chroma_block_width per macroblock
-  std::vector<std::int16_t> residual_cr;
+  // In samples, null when not asked for; intra macroblocks are zero. Not written once the picture is finished.
+  std::shared_ptr<ResidualPlanes> residual;
 };
 
 }  // namespace videotx

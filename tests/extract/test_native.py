@@ -183,6 +183,29 @@ def test_the_native_picture_is_cut_out_of_the_coded_one(shared_videos: Path) -> 
             pictures[0].crop_residual(*beyond)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "action/SOX5yA1l24A.mp4",
+        "h264_features/x264_main_mbaff_tff.mp4",
+        "mpeg4/m4_asp_interlaced_bvop.avi",
+        "mpeg4/m4_odd_175x143.mp4",
+    ],
+)
+def test_residuals_of_frames_let_go_of_leave_nothing_behind(name: str, shared_videos: Path) -> None:
+    """Their memory serves later frames, and that of frames still held does not."""
+    path = shared_videos / name
+    with open_video(path, streams={"residual"}, reader="native") as reader:
+        held = [frame.residual for frame in reader]
+    assert any(residual is not None and residual.y.any() for residual in held)
+    with open_video(path, streams={"residual"}, reader="native") as reader:
+        for frame, expected in zip(reader, held, strict=True):
+            assert frame.residual is not None
+            assert expected is not None
+            for plane in ("y", "cb", "cr"):
+                np.testing.assert_array_equal(getattr(frame.residual, plane), getattr(expected, plane))
+
+
 def with_data_partition(path: Path, folder: Path) -> Path:
     """The stream, and behind it a unit of a kind that only the Extended profile has."""
     longer = folder / "partition.264"

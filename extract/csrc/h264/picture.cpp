@@ -22,7 +22,6 @@ bool Picture::clear_missing() {
   };
   // Of the lines of a pair, every other one is a field macroblock's.
   const auto clear_samples = [&](auto& plane, std::size_t mb, std::size_t width, std::size_t height) {
-    if (plane.empty()) return;
     const std::size_t row = mb / columns;
     const std::size_t line = is_field(mb) ? row / 2 * 2 * height + row % 2 : row * height;
     const std::size_t step = is_field(mb) ? 2 : 1;
@@ -37,10 +36,11 @@ bool Picture::clear_missing() {
       clear(mv[list], mb, 4, 4, MotionVector{});
       clear(ref_index[list], mb, 2, 2, std::int8_t{-1});
     }
-    clear_samples(coded.residual_y, mb, 16, 16);
-    clear_samples(coded.residual_cb, mb, chroma_width, chroma_height);
-    clear_samples(coded.residual_cr, mb, chroma_width, chroma_height);
     coded.qp[mb] = 0;
+    if (!coded.residual) continue;
+    clear_samples(coded.residual->y, mb, 16, 16);
+    clear_samples(coded.residual->cb, mb, chroma_width, chroma_height);
+    clear_samples(coded.residual->cr, mb, chroma_width, chroma_height);
   }
   return true;
 }

@@ -157,11 +157,10 @@ void Reader::start_picture(const SliceHeader& header) {
   coded.chroma_block_height = chroma_height;
   picture.allocate(sps.width_in_macroblocks, sps.height_in_macroblocks());
   if (wish_.residual) {
-    const std::size_t n = coded.macroblock_class.size();
-    const auto chroma = static_cast<std::size_t>(chroma_width * chroma_height);
-    coded.residual_y.assign(n * 256, 0);
-    coded.residual_cb.assign(n * chroma, 0);
-    coded.residual_cr.assign(n * chroma, 0);
+    coded.residual = residual_pool_.take({.macroblock_columns = static_cast<std::size_t>(coded.macroblock_columns),
+                                          .macroblock_rows = static_cast<std::size_t>(coded.macroblock_rows),
+                                          .chroma_width = static_cast<std::size_t>(chroma_width),
+                                          .chroma_height = static_cast<std::size_t>(chroma_height)});
   }
   if (header.field_pic || header.mbaff()) coded.field_macroblock.assign(coded.macroblock_class.size(), header.field_pic);
   picture.resets_order = header.idr;

@@ -55,6 +55,7 @@ class Reader {
   int length_size_ = 0;
   Wish wish_;
   SliceDecoder slices_;
+  ResidualPool residual_pool_;
   DisplayResolver display_;
   PictureBuffer buffer_;
   PictureOrder order_;

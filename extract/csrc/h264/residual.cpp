@@ -27,7 +27,8 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
       scale_(slice.scale) {
   if (!wanted_) return;
   const SequenceParameterSet& sps = *slice.sps;
-  CodedPicture& coded = slice.picture->coded;
+  const CodedPicture& coded = slice.picture->coded;
+  ResidualPlanes& planes = *coded.residual;
   const auto columns = static_cast<std::size_t>(slice.columns);
   const auto column = static_cast<std::size_t>(mb.column);
   const auto row = static_cast<std::size_t>(mb.row);
@@ -35,14 +36,17 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
   const auto first_line = [&](std::size_t height) { return mb.field ? row / 2 * 2 * height + row % 2 : row * height; };
   const std::size_t step = mb.field ? 2 : 1;
   stride_[0] = columns * 16;
-  plane_[0] = coded.residual_y.data() + first_line(16) * stride_[0] + column * 16;
+  for (std::size_t i = 0; i < 2; ++i) {
+    written_[i] = &planes.written[(mb.field ? row / 2 * 2 + i : row) * columns + column];
+  }
+  plane_[0] = planes.y.data() + first_line(16) * stride_[0] + column * 16;
   stride_[0] *= step;
   qp_[0] = slice.qp + 6 * (sps.bit_depth_luma - 8);
   if (sps.chroma_array_type() == 0) return;
   const auto width = static_cast<std::size_t>(coded.chroma_block_width);
   const auto height = static_cast<std::size_t>(coded.chroma_block_height);
   for (std::size_t plane = 1; plane < 3; ++plane) {
-    auto& samples = plane == 1 ? coded.residual_cb : coded.residual_cr;
+    auto& samples = plane == 1 ? planes.cb : planes.cr;
     stride_[plane] = columns * width;
     plane_[plane] = samples.data() + first_line(height) * stride_[plane] + column * width;
     stride_[plane] *= step;
@@ -51,6 +55,7 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
 }
 
 std::int16_t* ResidualSink::at(BlockPlace place) const {
+  for (std::uint8_t* written : written_) *written = 1;
   return plane_[place.plane] + static_cast<std::size_t>(place.row) * 4 * stride_[place.plane] +
          static_cast<std::size_t>(place.column) * 4;
 }

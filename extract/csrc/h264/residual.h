@@ -22,13 +22,15 @@ class ResidualSink {
   [[nodiscard]] std::array<std::int32_t, 8> chroma_dc(std::size_t plane, const Levels& levels) const;
 
  private:
+  // Where the samples of a block are to be written.
   [[nodiscard]] std::int16_t* at(BlockPlace place) const;
 
   bool wanted_;
   bool bypass_;
   bool intra_;
   bool chroma_422_;
-  std::array<std::int16_t*, 3> plane_{};  // of the macroblock
+  std::array<std::int16_t*, 3> plane_{};   // of the macroblock
+  std::array<std::uint8_t*, 2> written_{};  // of the macroblocks on its lines, which may be one
   std::array<std::size_t, 3> stride_{};
   std::array<int, 3> qp_{};
   const std::uint8_t* scan4x4_;

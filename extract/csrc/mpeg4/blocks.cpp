@@ -34,7 +34,9 @@ bool VopReader::read_inter_residual(const Macroblock& mb, int num_blocks) {
   const int sound = read_inter_blocks(bits_, inter_, quantiser_, blocks);
   const std::ptrdiff_t chroma_stride = 8 * columns_;
   const std::ptrdiff_t stride = 2 * chroma_stride;
-  std::int16_t* luma = picture_.residual_y.data() + 16 * mb.row * stride + 16 * mb.column;
+  ResidualPlanes& planes = *picture_.residual;
+  planes.written[static_cast<std::size_t>(mb.number)] = 1;
+  std::int16_t* luma = planes.y.data() + 16 * mb.row * stride + 16 * mb.column;
   const std::ptrdiff_t chroma = 8 * mb.row * chroma_stride + 8 * mb.column;
   // Blocks 0 and 1 of a field macroblock are the lines of the top field.
   std::int16_t* lower = luma + (mb.field_dct ? stride : 8 * stride);
@@ -44,8 +46,8 @@ bool VopReader::read_inter_residual(const Macroblock& mb, int num_blocks) {
                {luma + 8, step},
                {lower, step},
                {lower + 8, step},
-               {picture_.residual_cb.data() + chroma, chroma_stride},
-               {picture_.residual_cr.data() + chroma, chroma_stride}}});
+               {planes.cb.data() + chroma, chroma_stride},
+               {planes.cr.data() + chroma, chroma_stride}}});
   return sound == num_blocks;
 }
 

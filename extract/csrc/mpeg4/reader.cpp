@@ -207,9 +207,8 @@ CodedPicture Reader::empty_picture(const Vop& vop, std::int64_t number) {
   picture.qp.assign(count, static_cast<std::int8_t>(vop.quantiser));
   picture.macroblock_bits.assign(count, 0);
   if (residual_) {
-    picture.residual_y.assign(count * 256, 0);
-    picture.residual_cb.assign(count * 64, 0);
-    picture.residual_cr.assign(count * 64, 0);
+    picture.residual = residual_pool_.take({.macroblock_columns = static_cast<std::size_t>(motion_.columns),
+                                            .macroblock_rows = static_cast<std::size_t>(motion_.rows)});
   }
   return picture;
 }

@@ -60,6 +60,7 @@ class Reader {
   std::optional<CodedPicture> shown_;    // it, where it was displayed at once but may have to be once more
   MotionField motion_;                   // its vectors
   MotionField scratch_;
+  ResidualPool residual_pool_;
   DisplayResolver resolver_;
 };
 
