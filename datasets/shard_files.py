@@ -14,17 +14,15 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from numcodecs.zstd import Zstd
 
 from videotx.datasets import _clips
 from videotx.datasets.geometry import Region
 from videotx.datasets.residual import ResidualGrid
-from videotx.pipeline.store import JpegFrames, ShardFormatError, parse_array, read_index
+from videotx.pipeline.store import JpegFrames, ShardFormatError, decompress, parse_array, read_index
 
 MOST_OPEN_FILES: Final = 256
 """Data files kept open per process; the longest unused is closed first."""
 
-_ZSTD: Final = Zstd()
 _MIDDLE: Final = 128  # a JPEG whose blocks say nothing has this value everywhere
 
 
@@ -140,22 +138,9 @@ class DataFile:
 def decode_numbers(data: bytes, out: npt.NDArray[Any]) -> None:
     """Zstandard into a C-contiguous array of exactly the right size, little-endian. Raises ShardFormatError on any
     damage."""
-    length = _content_size(data)
-    if length != out.nbytes:
-        raise ShardFormatError(f"expected {out.nbytes} bytes of numbers, got {length}")
-    _ZSTD.decode(data, out)
+    memoryview(out).cast("B")[:] = decompress(data, out.nbytes)
     if sys.byteorder == "big":
         out.byteswap(inplace=True)
-
-
-def _content_size(data: bytes) -> int:
-    """How many bytes a Zstandard frame says it holds (RFC 8878, section 3.1.1.1)."""
-    if len(data) < 9 or data[:4] != b"\x28\xb5\x2f\xfd":
-        raise ShardFormatError(f"expected a Zstandard frame, got {len(data)} bytes that do not begin like one")
-    single_segment = data[4] >> 5 & 1
-    width = (single_segment, 2, 4, 8)[data[4] >> 6]
-    begin = 6 - single_segment + (0, 1, 2, 4)[data[4] & 3]
-    return int.from_bytes(data[begin : begin + width], "little") + (256 if width == 2 else 0)
 
 
 class FileCache:

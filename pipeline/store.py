@@ -140,6 +140,17 @@ class _ZstdContexts(threading.local):
 _ZSTD: Final = _ZstdContexts()
 
 
+def decompress(data: bytes, num_bytes: int) -> bytes:
+    """A Zstandard frame that says that it holds ``num_bytes``. Raises ShardFormatError for any other, and on damage."""
+    try:
+        found = zstandard.frame_content_size(data)
+        if found != num_bytes:
+            raise ShardFormatError(f"expected {num_bytes} bytes of numbers, got {found}")
+        return _ZSTD.decompressor.decompress(data)
+    except zstandard.ZstdError as error:
+        raise ShardFormatError(f"expected a Zstandard frame of {num_bytes} bytes, got {len(data)}: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class ZstdFrames:
     """Frames of numbers: little-endian C order, Zstandard with its own checksum."""
