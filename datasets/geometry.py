@@ -97,7 +97,8 @@ class Window:
         """Vectors ``(..., xy)`` of the picture in shown pixels: scaled, and with x mirrored when the window is."""
         out = np.array(displacement, np.float32)
         for axis, scale in enumerate(self.scale):  # a product with (x, y) would loop over two numbers at a time
-            out[..., axis] *= np.float32(scale)
+            if scale != 1:
+                out[..., axis] *= np.float32(scale)
         return out
 
     def patch_centres(self, patch: int) -> npt.NDArray[np.float32]:

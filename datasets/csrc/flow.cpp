@@ -68,19 +68,15 @@ void fill_holes(const Grid& grid, Side side) {
 
 // The distance that at least half of a picture's blocks refer back to or beyond; 0 when fewer refer back at all.
 int reach_of(const float* rate, std::size_t cells) {
-  std::array<std::size_t, kFurthestCover + 1> count{};
-  for (std::size_t cell = 0; cell < cells; ++cell) {
-    const int distance = rate[cell] > 0.0F ? static_cast<int>(1.0F / rate[cell] + 0.5F) : 0;
-    ++count[static_cast<std::size_t>(std::min(distance, kFurthestCover))];
+  const auto half_reach = [&](int distance) {
+    return 2 * count_slower(rate, cells, 1.0F / (static_cast<float>(distance) - 0.5F)) >= cells;
+  };
+  int least = 0;
+  for (int beyond = kFurthestCover + 1; beyond - least > 1;) {
+    const int middle = (least + beyond) / 2;
+    (half_reach(middle) ? least : beyond) = middle;
   }
-  std::size_t beyond = 0;
-  for (int distance = kFurthestCover; distance > 0; --distance) {
-    beyond += count[static_cast<std::size_t>(distance)];
-    if (2 * beyond >= cells) {
-      return distance;
-    }
-  }
-  return 0;
+  return least;
 }
 
 bool any_known(const float* rate, std::size_t cells) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "clones.h"
 
@@ -13,32 +14,6 @@ namespace {
 // Where the smooth field and the block's own vector differ by more than this (px per frame), an edge of a moving
 // thing runs between the blocks, and a mean of both sides would be nobody's motion.
 constexpr float kEdge = 0.5F;
-
-// Index of the cell that holds a position, clamped to the grid.
-std::size_t cell_at(const Grid& grid, float x, float y) {
-  const auto column = static_cast<std::size_t>(std::clamp(x / grid.block, 0.0F, static_cast<float>(grid.columns - 1)));
-  const auto row = static_cast<std::size_t>(std::clamp(y / grid.block, 0.0F, static_cast<float>(grid.rows - 1)));
-  return row * static_cast<std::size_t>(grid.columns) + column;
-}
-
-struct Tap {
-  std::size_t corner;  // upper left of four cells
-  std::size_t right;   // step to the right one, 0 at the border
-  std::size_t below;
-  float x;  // weight of the right and of the lower cells
-  float y;
-};
-
-Tap tap(float column, float row, int columns, int rows) {
-  const float c = std::clamp(column - 0.5F, 0.0F, static_cast<float>(columns - 1));
-  const float r = std::clamp(row - 0.5F, 0.0F, static_cast<float>(rows - 1));
-  const int left = static_cast<int>(c);
-  const int top = static_cast<int>(r);
-  return {static_cast<std::size_t>(top) * static_cast<std::size_t>(columns) + static_cast<std::size_t>(left),
-          left + 1 < columns ? std::size_t{1} : std::size_t{0},
-          top + 1 < rows ? static_cast<std::size_t>(columns) : std::size_t{0}, c - static_cast<float>(left),
-          r - static_cast<float>(top)};
-}
 
 // Points on their way: (source, point), coordinate by coordinate, so that the compiler can move eight at once.
 struct Walkers {
@@ -111,12 +86,113 @@ VIDEOTX_CLONES void move(std::size_t count, float* __restrict x, float* __restri
   }
 }
 
-using Residual = std::array<float, kResidualValues>;
+VIDEOTX_INLINE float within(float value, float most) {
+  const float positive = value > 0.0F ? value : 0.0F;
+  return positive < most ? positive : most;
+}
+
+// What the walkers of one step are to add to their residual: the bilinear mean of four cells, weighted.
+struct Additions {
+  std::vector<std::int32_t> corner;  // upper left of the four, counted from those of the first frame of the link
+  std::vector<std::int32_t> right;   // steps to the others, 0 at the border
+  std::vector<std::int32_t> below;
+  std::vector<float> x;  // weight of the right and of the lower cells
+  std::vector<float> y;
+  std::vector<float> weight;
+  std::vector<float> magnitude;
+
+  explicit Additions(std::size_t count)
+      : corner(count), right(count), below(count), x(count), y(count), weight(count), magnitude(count) {}
+};
+
+// Rates of the blocks at either end of a link, and the cells of residual.
+struct Ends {
+  const float* future_rate;  // of the first frame
+  const float* past_rate;    // of the second frame
+  int rows;
+  int columns;
+  float block;
+  int cell_rows;
+  int cell_columns;
+  float left;
+  float top;
+  float cell_width;
+  float cell_height;
+  float sign;
+};
+
+// What the stream adds between the two frames of a link: the share of one frame in the residual of the block that predicts
+// across it, of the second frame before the first. `first` and `second` are where the walkers are in either.
+VIDEOTX_CLONES void weigh(std::size_t count, const float* __restrict first_x, const float* __restrict first_y,
+                          const float* __restrict second_x, const float* __restrict second_y, Ends ends,
+                          Additions& out) {
+  std::int32_t* const corners = out.corner.data();
+  std::int32_t* const rights = out.right.data();
+  std::int32_t* const belows = out.below.data();
+  float* const xs = out.x.data();
+  float* const ys = out.y.data();
+  float* const weights = out.weight.data();
+  float* const magnitudes = out.magnitude.data();
+  const float* const past_rate = ends.past_rate;
+  const float* const future_rate = ends.future_rate;
+  const auto last_column = static_cast<float>(ends.columns - 1), last_row = static_cast<float>(ends.rows - 1);
+  const auto most_x = static_cast<float>(ends.cell_columns - 1), most_y = static_cast<float>(ends.cell_rows - 1);
+  const std::int32_t columns = ends.columns, cell_columns = ends.cell_columns, cell_rows = ends.cell_rows;
+  const std::int32_t cells = cell_rows * cell_columns;
+  const float block = ends.block, cell_width = ends.cell_width, cell_height = ends.cell_height;
+  const float origin_x = ends.left, origin_y = ends.top, sign = ends.sign;
+  VIDEOTX_INDEPENDENT
+  for (std::size_t i = 0; i < count; ++i) {
+    const float at_second = past_rate[static_cast<std::int32_t>(within(second_y[i] / block, last_row)) * columns +
+                                      static_cast<std::int32_t>(within(second_x[i] / block, last_column))];
+    const float at_first = future_rate[static_cast<std::int32_t>(within(first_y[i] / block, last_row)) * columns +
+                                       static_cast<std::int32_t>(within(first_x[i] / block, last_column))];
+    // Products instead of choices: a load that only one choice needs would become a branch.
+    const float of_second = at_second > 0.0F ? 1.0F : 0.0F, of_first = 1.0F - of_second;
+    const float x = of_second * second_x[i] + of_first * first_x[i];
+    const float y = of_second * second_y[i] + of_first * first_y[i];
+    const float column = within((x - origin_x) / cell_width - 0.5F, most_x);
+    const float row = within((y - origin_y) / cell_height - 0.5F, most_y);
+    const auto left = static_cast<std::int32_t>(column), top = static_cast<std::int32_t>(row);
+    corners[i] = static_cast<std::int32_t>(of_second) * cells + top * cell_columns + left;
+    rights[i] = static_cast<std::int32_t>(left + 1 < cell_columns);
+    belows[i] = static_cast<std::int32_t>(top + 1 < cell_rows) * cell_columns;
+    xs[i] = column - static_cast<float>(left);
+    ys[i] = row - static_cast<float>(top);
+    weights[i] = sign * (of_second * at_second - of_first * at_first);
+    magnitudes[i] = of_second * at_second + of_first * at_first;
+  }
+}
+
+// Values 0 to 3 and 2 to 5, which fill registers.
+using Four = float __attribute__((vector_size(16)));
+struct Residual {
+  Four first = {};
+  Four last = {};
+};
+
+Four load(const float* from) {
+  Four out;
+  std::memcpy(&out, from, sizeof(out));
+  return out;
+}
+
+// Bilinear mean of the values of four cells.
+Four mean_of(const float* a, const float* b, const float* c, const float* d, float x, float y) {
+  const Four upper = load(a) + x * (load(b) - load(a));
+  return upper + y * (load(c) + x * (load(d) - load(c)) - upper);
+}
 
 class Follower {
  public:
-  Follower(const Links& links, const Estimates& estimates, float width, float height, const ResidualCells* cells)
-      : links_(links), estimates_(estimates), width_(width), height_(height), cells_(cells) {}
+  Follower(const Links& links, const Estimates& estimates, float width, float height, const ResidualCells* cells,
+           std::size_t num_walkers)
+      : links_(links),
+        estimates_(estimates),
+        width_(width),
+        height_(height),
+        cells_(cells),
+        additions_(cells == nullptr ? 0 : num_walkers) {}
 
   // Walkers [begin, end) cross the link after frame `index` together, so that its field is read while it is in the cache.
   void cross(Walkers& walkers, std::span<Residual> residuals, std::size_t begin, std::size_t end, std::size_t index,
@@ -135,52 +211,59 @@ class Follower {
     const float* const y = field.y.data() + at;
     const std::int32_t* const filled = (forward ? links_.forward_filled : links_.backward_filled).data() + at;
     const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
-    if (residuals.empty()) {
+    const auto take_step = [&] {
       move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
            walkers.num_filled.data() + begin, x, y, filled, step);
+    };
+    if (residuals.empty()) {
+      take_step();
       return;
     }
-    const std::vector<float> from_x(walkers.x.begin() + static_cast<std::ptrdiff_t>(begin),
-                                    walkers.x.begin() + static_cast<std::ptrdiff_t>(end));
-    const std::vector<float> from_y(walkers.y.begin() + static_cast<std::ptrdiff_t>(begin),
-                                    walkers.y.begin() + static_cast<std::ptrdiff_t>(end));
-    move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-         walkers.num_filled.data() + begin, x, y, filled, step);
-    for (std::size_t i = begin; i < end; ++i) {
-      const Point from{from_x[i - begin], from_y[i - begin]};
-      const Point to{walkers.x[i], walkers.y[i]};
-      add_residual(residuals[i], index, forward ? from : to, forward ? to : from, step.sign);
+    const auto first = static_cast<std::ptrdiff_t>(begin), last = static_cast<std::ptrdiff_t>(end);
+    from_x_.assign(walkers.x.begin() + first, walkers.x.begin() + last);
+    from_y_.assign(walkers.y.begin() + first, walkers.y.begin() + last);
+    take_step();
+    const float* const to_x = walkers.x.data() + begin;
+    const float* const to_y = walkers.y.data() + begin;
+    const ResidualCells& cells = *cells_;
+    const std::size_t blocks = grid.size();
+    const Ends ends{estimates_.future.rate.data() + index * blocks,
+                    estimates_.past.rate.data() + (index + 1) * blocks,
+                    grid.rows,
+                    grid.columns,
+                    grid.block,
+                    cells.rows,
+                    cells.columns,
+                    cells.left,
+                    cells.top,
+                    cells.cell_width,
+                    cells.cell_height,
+                    step.sign};
+    if (forward) {
+      weigh(end - begin, from_x_.data(), from_y_.data(), to_x, to_y, ends, additions_);
+    } else {
+      weigh(end - begin, to_x, to_y, from_x_.data(), from_y_.data(), ends, additions_);
     }
+    add(residuals.subspan(begin, end - begin), index);
   }
 
  private:
-  // What the stream adds between frame `index` (at `first`) and frame `index + 1` (at `second`): the share of one frame
-  // in the residual of the block that predicts across this link.
-  void add_residual(Residual& sum, std::size_t index, Point first, Point second, float sign) const {
-    const std::size_t cells = links_.grid.size();
-    const float past = estimates_.past.rate[(index + 1) * cells + cell_at(links_.grid, second.x, second.y)];
-    if (past > 0.0F) {
-      add_cell(sum, index + 1, second, sign * past, past);
-      return;
-    }
-    const float future = estimates_.future.rate[index * cells + cell_at(links_.grid, first.x, first.y)];
-    if (future > 0.0F) {
-      add_cell(sum, index, first, -sign * future, future);
-    }
-  }
-
-  void add_cell(Residual& sum, std::size_t frame, Point at, float weight, float magnitude) const {
-    const ResidualCells& m = *cells_;
-    const Tap t = tap((at.x - m.left) / m.cell_width, (at.y - m.top) / m.cell_height, m.columns, m.rows);
-    const std::size_t size = static_cast<std::size_t>(m.rows) * static_cast<std::size_t>(m.columns);
-    const float* a = m.values.data() + ((frame - static_cast<std::size_t>(m.first)) * size + t.corner) * kResidualValues;
-    const float* b = a + t.right * kResidualValues;
-    const float* c = a + t.below * kResidualValues;
-    const float* d = c + t.right * kResidualValues;
-    for (std::size_t i = 0; i < kResidualValues; ++i) {
-      const float upper = a[i] + t.x * (b[i] - a[i]);
-      const float value = upper + t.y * (c[i] + t.x * (d[i] - c[i]) - upper);
-      sum[i] += (i < 3 ? weight : magnitude) * value;
+  void add(std::span<Residual> sums, std::size_t index) const {
+    const auto size = static_cast<std::size_t>(cells_->rows) * static_cast<std::size_t>(cells_->columns);
+    const float* const base = cells_->values.data() + (index - static_cast<std::size_t>(cells_->first)) * size * kResidualValues;
+    for (std::size_t w = 0; w < sums.size(); ++w) {
+      if (additions_.magnitude[w] == 0.0F) {
+        continue;
+      }
+      const float* const a = base + static_cast<std::size_t>(additions_.corner[w]) * kResidualValues;
+      const float* const b = a + static_cast<std::size_t>(additions_.right[w]) * kResidualValues;
+      const std::size_t below = static_cast<std::size_t>(additions_.below[w]) * kResidualValues;
+      const float* const c = a + below;
+      const float* const d = b + below;
+      const float x = additions_.x[w], y = additions_.y[w];
+      const float mean = additions_.weight[w], magnitude = additions_.magnitude[w];
+      sums[w].first += Four{mean, mean, mean, magnitude} * mean_of(a, b, c, d, x, y);
+      sums[w].last += Four{mean, magnitude, magnitude, magnitude} * mean_of(a + 2, b + 2, c + 2, d + 2, x, y);
     }
   }
 
@@ -189,6 +272,9 @@ class Follower {
   float width_;
   float height_;
   const ResidualCells* cells_;
+  std::vector<float> from_x_;
+  std::vector<float> from_y_;
+  Additions additions_;
 };
 
 }  // namespace
@@ -201,7 +287,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
   if (cells != nullptr) {
     out.residual.resize(t * t * p * kResidualValues);
   }
-  Follower follower(links, estimates, width, height, cells);
+  Follower follower(links, estimates, width, height, cells, t * p);
   Walkers walkers(t * p);
   std::vector<Residual> residuals(cells != nullptr ? t * p : 0);
 
@@ -212,7 +298,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       walkers.state[source * p + i] = 0;
       walkers.num_filled[source * p + i] = 0;
       if (cells != nullptr) {
-        residuals[source * p + i].fill(0.0F);
+        residuals[source * p + i] = {};
       }
     }
   };
@@ -225,8 +311,9 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       out.state[at] = static_cast<std::uint8_t>(walkers.state[walker]);
       out.filled[at] = static_cast<float>(walkers.num_filled[walker]) * per_step;
       if (cells != nullptr) {
-        std::copy_n(residuals[source * p + i].begin(), kResidualValues,
-                    out.residual.begin() + static_cast<std::ptrdiff_t>(at * kResidualValues));
+        float* const to = out.residual.data() + at * kResidualValues;
+        std::memcpy(to, &residuals[walker].first, sizeof(Four));
+        std::memcpy(to + 2, &residuals[walker].last, sizeof(Four));
       }
     }
   };

@@ -118,6 +118,15 @@ VIDEOTX_CLONES void offer_list(const std::int16_t* mv, const std::int8_t* ref, s
   }
 }
 
+VIDEOTX_CLONES std::size_t count_slower(const float* rate, std::size_t cells, float most) {
+  const auto count = static_cast<std::int32_t>(cells);
+  std::int32_t found = 0;
+  for (std::int32_t cell = 0; cell < count; ++cell) {
+    found += static_cast<std::int32_t>(rate[cell] > 0.0F) & static_cast<std::int32_t>(rate[cell] < most);
+  }
+  return static_cast<std::size_t>(found);
+}
+
 VIDEOTX_CLONES std::size_t fill_known(const Grid& grid, const Centres& centres, View own, View behind, View opposite,
                                       float frames_away, Side side) {
   const Places places(grid);

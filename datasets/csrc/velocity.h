@@ -40,6 +40,9 @@ struct Centres {
 // before others, the mean of equals.
 void offer_list(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Side past, Side future);
 
+// How many rates are known and below `most`.
+std::size_t count_slower(const float* rate, std::size_t cells, float most);
+
 // `own` are the estimates of the frame whose grid this is, on the side of the link; `behind` those on its other side,
 // which only serve as a guess; `opposite` those of the frame at the other end, `frames_away`. Returns how many cells
 // neither knows.
