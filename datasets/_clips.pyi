@@ -12,6 +12,9 @@ def decode_picture(
     JPEG of ``size`` (height, width) in 4:2:0 or 4:4:4, or ends early.
     """
 
+def to_rgb_units(stored: npt.NDArray[np.uint8], zero: int, scale: int, out: npt.NDArray[np.int16]) -> None:
+    """``(stored - zero) * scale`` of four-dimensional arrays."""
+
 def reduce_pictures(
     pictures: npt.NDArray[np.uint8] | npt.NDArray[np.int16],
     zero: int,

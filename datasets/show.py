@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from videotx.datasets import _clips
 from videotx.datasets.geometry import Window
 from videotx.datasets.residual import ResidualPictures
 
@@ -44,9 +45,11 @@ def show_residual(cropped: ResidualPictures, window: Window) -> torch.Tensor:
     Resized as stored, before it is brought to units: what a JPEG holds is rounded to two units anyway.
     """
     shown = show_region(cropped.stored, window)
-    if cropped.zero == 0 and cropped.scale == 1:
-        return shown.to(torch.int16)
-    return shown.to(torch.int16).sub_(cropped.zero).mul_(cropped.scale)
+    if shown.dtype == torch.int16:
+        return shown if (cropped.zero, cropped.scale) == (0, 1) else (shown - cropped.zero) * cropped.scale
+    units = torch.empty(shown.shape, dtype=torch.int16)
+    _clips.to_rgb_units(shown.numpy(), cropped.zero, cropped.scale, units.numpy())
+    return units
 
 
 def show_motion(

@@ -116,6 +116,21 @@ void reduce_picture(const nb::bytes& data, std::pair<int, int> size, int scale, 
   }
 }
 
+void to_rgb_units(const In<std::uint8_t, 4>& stored, int zero, int scale,
+                  const nb::ndarray<std::int16_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>& out) {
+  if (out.size() != stored.size()) {
+    throw std::invalid_argument("expected room for as many numbers as are stored");
+  }
+  const std::uint8_t* const from = stored.data();
+  std::int16_t* const to = out.data();
+  const std::size_t count = stored.size();
+  nb::gil_scoped_release unlocked;
+  const auto less = static_cast<std::int16_t>(zero), times = static_cast<std::int16_t>(scale);
+  for (std::size_t i = 0; i < count; ++i) {
+    to[i] = static_cast<std::int16_t>((from[i] - less) * times);
+  }
+}
+
 }  // namespace
 
 void bind_pictures(nb::module_& m) {
@@ -129,6 +144,8 @@ void bind_pictures(nb::module_& m) {
   m.def("decode_picture", &decode_picture, nb::arg("data"), nb::arg("size"), nb::arg("top"), nb::arg("left"),
         nb::arg("out"), nb::arg("plain") = false,
         "Decode a part of a JPEG of size (height, width) into out, uint8 (y, x, 3).");
+  m.def("to_rgb_units", &to_rgb_units, nb::arg("stored"), nb::arg("zero"), nb::arg("scale"), nb::arg("out"),
+        "(stored - zero) * scale into out, int16.");
   m.def("reduce_pictures", &reduce_pictures, nb::arg("pictures"), nb::arg("zero"), nb::arg("scale"), nb::arg("x"),
         nb::arg("y"), nb::arg("out"), "Mean and mean absolute residual of the cells of pictures.");
   m.def("reduce_picture", &reduce_picture, nb::arg("data"), nb::arg("size"), nb::arg("scale"), nb::arg("x"),

@@ -56,6 +56,20 @@ std::size_t read_codes(std::span<const std::uint8_t> body, HuffmanCodes& codes) 
   return 16 + count;
 }
 
+// The code of symbol 0: no difference, or the end of a block.
+HuffmanCode code_of_zero(const HuffmanCodes& codes) {
+  std::size_t index = 0;
+  std::uint32_t code = 0;
+  for (int length = 1; length <= 16; ++length, code <<= 1) {
+    for (int i = 0; i < codes.counts[static_cast<std::size_t>(length - 1)]; ++i, ++index, ++code) {
+      if (codes.symbols[index] == 0) {
+        return {code, length};
+      }
+    }
+  }
+  return {};
+}
+
 // By the next `look_ahead` bits. The lower four bits of a symbol say how many bits of value follow its code: DC symbols
 // have no others.
 std::vector<Single> singles(const HuffmanCodes& codes, int look_ahead) {
@@ -161,6 +175,7 @@ void fill_steps(const HuffmanCodes& codes, DcTable& table) {
       throw JpegError("a DC difference of " + std::to_string(symbol) + " bits is not baseline");
     }
   }
+  table.same = code_of_zero(codes);
   const std::vector<Single> looked_up = singles(codes, kDcLookAhead);
   for (std::size_t bits = 0; bits < looked_up.size(); ++bits) {
     const Single& single = looked_up[bits];
@@ -169,6 +184,7 @@ void fill_steps(const HuffmanCodes& codes, DcTable& table) {
 }
 
 void fill_steps(const HuffmanCodes& codes, AcTable& table) {
+  table.end = code_of_zero(codes);
   const std::vector<Single> looked_up = singles(codes, kAcLookAhead);
   for (std::size_t bits = 0; bits < looked_up.size(); ++bits) {
     table.steps[bits] = step_at({looked_up, bits}, table.lengths[bits]);

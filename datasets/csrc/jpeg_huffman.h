@@ -49,9 +49,16 @@ struct SkippedStep {
   std::uint8_t advance = 0;
 };
 
+// A code by itself; of no bits where there is none.
+struct HuffmanCode {
+  std::uint32_t bits = 0;
+  int length = 0;
+};
+
 struct DcTable {
   std::array<DcStep, std::size_t{1} << kDcLookAhead> steps{};
   HuffmanCodes codes;
+  HuffmanCode same;  // no difference
   bool defined = false;
 };
 
@@ -61,6 +68,7 @@ struct AcTable {
   std::array<AcStep, std::size_t{1} << kAcLookAhead> steps{};
   std::array<SkippedStep, std::size_t{1} << kAcLookAhead> skipped{};
   HuffmanCodes codes;
+  HuffmanCode end;  // of a block
   bool defined = false;
 };
 

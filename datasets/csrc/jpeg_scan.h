@@ -48,6 +48,7 @@ class ScanReader {
                                   8 * per_side};
       }
     }
+    find_flat();
   }
   ScanReader(const ScanReader&) = delete;
   ScanReader& operator=(const ScanReader&) = delete;
@@ -68,6 +69,13 @@ class ScanReader {
   VIDEOTX_INLINE bool decode(std::size_t column) {
     Bits bits = bits_;
     bool touched = false;
+    refill(bits);
+    if (flat_length_ > 0 && ((bits.word ^ flat_) & flat_mask_) == 0) {
+      check_end(bits);
+      drop(bits, flat_length_);
+      bits_ = bits;
+      return fill_all(column);
+    }
     for (std::size_t b = 0; b < num_blocks_; ++b) {
       const BlockPlace& place = blocks_[b];
       const int level = take_level(bits, place);
@@ -93,10 +101,43 @@ class ScanReader {
   }
 
  private:
-  VIDEOTX_INLINE int take_level(Bits& bits, const BlockPlace& place) {
+  // What an MCU without anything new looks like: of residuals most are. Where that does not fit into the bits at hand
+  // nothing ever does.
+  void find_flat() {
+    std::uint64_t code = 0;
+    int length = 0;
+    for (std::size_t b = 0; b < num_blocks_; ++b) {
+      for (const HuffmanCode& part : {blocks_[b].dc->same, blocks_[b].ac->end}) {
+        if (part.length == 0 || length + part.length > 56) {
+          return;
+        }
+        code = code << part.length | part.bits;
+        length += part.length;
+      }
+    }
+    flat_ = code << (64 - length);
+    flat_mask_ = ~std::uint64_t{0} << (64 - length);
+    flat_length_ = length;
+  }
+
+  bool fill_all(std::size_t column) const {
+    bool touched = false;
+    for (std::size_t b = 0; b < num_blocks_; ++b) {
+      const BlockPlace& place = blocks_[b];
+      fill(place, *place.level, place.out + column * place.step);
+      touched |= *place.level != 0;
+    }
+    return touched;
+  }
+
+  VIDEOTX_INLINE void check_end(const Bits& bits) const {
     if (bits.next > end_ + 8) [[unlikely]] {
       throw JpegError("the scan of a JPEG ends early");
     }
+  }
+
+  VIDEOTX_INLINE int take_level(Bits& bits, const BlockPlace& place) {
+    check_end(bits);
     // Differences of damaged data may run away; pictures stay within 12 bits.
     int level = *place.level + take_difference(bits, *place.dc);
     level = level < -4096 ? -4096 : level;
@@ -118,6 +159,8 @@ class ScanReader {
   std::size_t num_blocks_ = 0;
   std::array<int, 3> levels_{};
   Block coefficients_;  // 0 between blocks
+  std::uint64_t flat_ = 0, flat_mask_ = 0;
+  int flat_length_ = 0;
 };
 
 }  // namespace videotx

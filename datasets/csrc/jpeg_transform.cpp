@@ -3,7 +3,6 @@
 #include <array>
 #include <cstring>
 
-#include "clones.h"
 #include "jpeg_constants.h"
 #include "jpeg_transform_avx2.h"
 
@@ -77,7 +76,24 @@ void to_rgb(const std::uint8_t* __restrict y, const std::uint8_t* __restrict cb,
   }
 }
 
-constexpr Transforms kPlain = {inverse_dct, upsample, to_rgb};
+void sum_residual(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t stride,
+                  std::size_t lines, ResidualColumns& out) {
+  out = {};
+  for (std::size_t line = 0; line < lines; ++line) {
+    for (std::size_t x = 0; x < 8; ++x) {
+      const std::size_t at = line * stride + x;
+      const int luma = y[at], blue = cb[at] - 128, red = cr[at] - 128;
+      const std::array<int, 3> rgb = {luma + red_of(red), luma + green_of(blue, red), luma + blue_of(blue)};
+      for (std::size_t channel = 0; channel < 3; ++channel) {
+        const int value = within_byte(rgb[channel]) - 128;
+        out[x][channel] = static_cast<std::int16_t>(out[x][channel] + value);
+        out[x][channel + 3] = static_cast<std::int16_t>(out[x][channel + 3] + (value < 0 ? -value : value));
+      }
+    }
+  }
+}
+
+constexpr Transforms kPlain = {inverse_dct, upsample, to_rgb, sum_residual};
 
 }  // namespace
 
@@ -85,46 +101,12 @@ const Transforms& plain_transforms() { return kPlain; }
 
 const Transforms& best_transforms() {
 #if defined(VIDEOTX_AVX2)
-  static constexpr Transforms kAvx2 = {inverse_dct_avx2, upsample_avx2, to_rgb_avx2};
+  static constexpr Transforms kAvx2 = {inverse_dct_avx2, upsample_avx2, to_rgb_avx2, sum_residual_avx2};
   static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
   return has_avx2 ? kAvx2 : kPlain;
 #else
   return kPlain;
 #endif
-}
-
-VIDEOTX_CLONES void add_residual(const std::uint8_t* __restrict y, const std::uint8_t* __restrict cb,
-                                 const std::uint8_t* __restrict cr, std::size_t stride, std::size_t lines,
-                                 std::int32_t* __restrict sums) {
-  constexpr std::size_t kChannel = 64;
-  std::array<std::uint8_t, 3 * kChannel> planes;
-  for (std::size_t line = 0; line < lines; ++line) {
-    std::memcpy(planes.data() + 8 * line, y + line * stride, 8);
-    std::memcpy(planes.data() + kChannel + 8 * line, cb + line * stride, 8);
-    std::memcpy(planes.data() + 2 * kChannel + 8 * line, cr + line * stride, 8);
-  }
-  std::array<std::int16_t, 3 * kChannel> rgb;
-  for (std::size_t i = 0; i < 8 * lines; ++i) {
-    const int luma = planes[i], blue = planes[kChannel + i] - 128, red = planes[2 * kChannel + i] - 128;
-    rgb[i] = static_cast<std::int16_t>(within_byte(luma + red_of(red)) - 128);
-    rgb[kChannel + i] = static_cast<std::int16_t>(within_byte(luma + green_of(blue, red)) - 128);
-    rgb[2 * kChannel + i] = static_cast<std::int16_t>(within_byte(luma + blue_of(blue)) - 128);
-  }
-  for (std::size_t channel = 0; channel < 3; ++channel) {
-    std::array<std::int16_t, 8> signed_sum{};
-    std::array<std::int16_t, 8> magnitude{};
-    for (std::size_t line = 0; line < lines; ++line) {
-      for (std::size_t x = 0; x < 8; ++x) {
-        const std::int16_t value = rgb[channel * kChannel + 8 * line + x];
-        signed_sum[x] = static_cast<std::int16_t>(signed_sum[x] + value);
-        magnitude[x] = static_cast<std::int16_t>(magnitude[x] + (value < 0 ? -value : value));
-      }
-    }
-    for (std::size_t x = 0; x < 8; ++x) {
-      sums[8 * channel + x] += signed_sum[x];
-      sums[8 * (channel + 3) + x] += magnitude[x];
-    }
-  }
 }
 
 }  // namespace videotx

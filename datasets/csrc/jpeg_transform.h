@@ -19,6 +19,9 @@ constexpr std::size_t place_in_block(std::size_t row, std::size_t column) {
   return 16 * (row % 4) + 2 * column + row / 4;
 }
 
+// By column: R, G, B, then their magnitudes, and two numbers that say nothing.
+using ResidualColumns = std::array<std::array<std::int16_t, 8>, 8>;
+
 // Rows are worked on in pieces of so many pixels. By less than that rows may be read beyond their ends, and `upsample` may
 // write beyond them.
 inline constexpr std::size_t kRowPiece = 32;
@@ -35,6 +38,10 @@ struct Transforms {
   // Full-range BT.601 to RGB, interleaved.
   void (*to_rgb)(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t count,
                  std::uint8_t* out);
+
+  // Up to 8 lines of 8 samples as RGB less 128: the sums of each column.
+  void (*sum_residual)(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t stride,
+                       std::size_t lines, ResidualColumns& out);
 };
 
 // As this processor does it best.
@@ -42,10 +49,5 @@ const Transforms& best_transforms();
 
 // The same without the instructions that not every processor has.
 const Transforms& plain_transforms();
-
-// Lines of 8 samples as RGB less 128: adds the sums of each of the eight columns, R, G and B, and then those of their
-// magnitudes, to `sums` (6, 8).
-void add_residual(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t stride,
-                  std::size_t lines, std::int32_t* sums);
 
 }  // namespace videotx

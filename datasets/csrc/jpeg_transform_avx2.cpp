@@ -152,6 +152,47 @@ VIDEOTX_INLINE_AVX2 void piece_to_rgb(const std::uint8_t* y, const std::uint8_t*
   store_pixels(r, g, b, out);
 }
 
+// A line of eight samples in either half, as shorts.
+VIDEOTX_INLINE_AVX2 Register two_lines(const std::uint8_t* first, const std::uint8_t* second) {
+  return _mm256_cvtepu8_epi16(_mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(first)),
+                                                 _mm_loadl_epi64(reinterpret_cast<const __m128i*>(second))));
+}
+
+// Sums of what the lanes show of one channel, and of its magnitudes.
+struct ChannelSums {
+  Register values, magnitudes;
+};
+
+VIDEOTX_INLINE_AVX2 void add_lines(ChannelSums& sums, Register value, Register used) {
+  const Register above = _mm256_max_epi16(value, _mm256_set1_epi16(-128));
+  const Register within = _mm256_and_si256(_mm256_min_epi16(above, _mm256_set1_epi16(127)), used);
+  sums.values = _mm256_add_epi16(sums.values, within);
+  sums.magnitudes = _mm256_add_epi16(sums.magnitudes, _mm256_abs_epi16(within));
+}
+
+VIDEOTX_INLINE_AVX2 __m128i sum_of_halves(Register value) {
+  return _mm_add_epi16(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
+}
+
+struct Rows {
+  __m128i r0, r1, r2, r3, r4, r5;
+};
+
+// Rows of eight numbers become columns.
+VIDEOTX_INLINE_AVX2 void store_columns(const Rows& r, ResidualColumns& out) {
+  const __m128i none = _mm_setzero_si128();
+  const auto store = [&](std::size_t column, __m128i four, __m128i two) VIDEOTX_AVX2 {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out[column].data()), _mm_unpacklo_epi64(four, two));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out[column + 1].data()), _mm_unpackhi_epi64(four, two));
+  };
+  const __m128i a = _mm_unpacklo_epi16(r.r0, r.r1), b = _mm_unpacklo_epi16(r.r2, r.r3), c = _mm_unpacklo_epi16(r.r4, r.r5);
+  store(0, _mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, none));
+  store(2, _mm_unpackhi_epi32(a, b), _mm_unpackhi_epi32(c, none));
+  const __m128i d = _mm_unpackhi_epi16(r.r0, r.r1), e = _mm_unpackhi_epi16(r.r2, r.r3), f = _mm_unpackhi_epi16(r.r4, r.r5);
+  store(4, _mm_unpacklo_epi32(d, e), _mm_unpacklo_epi32(f, none));
+  store(6, _mm_unpackhi_epi32(d, e), _mm_unpackhi_epi32(f, none));
+}
+
 }  // namespace
 
 // Columns first, then rows.
@@ -193,6 +234,28 @@ void to_rgb_avx2(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8
   }
   const std::size_t last = count - kRowPiece;  // may be done already, in part
   piece_to_rgb(y + last, cb + last, cr + last, out + 3 * last);
+}
+
+void sum_residual_avx2(const std::uint8_t* y, const std::uint8_t* cb, const std::uint8_t* cr, std::size_t stride,
+                       std::size_t lines, ResidualColumns& out) {
+  const Register of_red = _mm256_set1_epi16(kScaledRed), of_blue = _mm256_set1_epi16(kScaledBlue);
+  const Register all = _mm256_set1_epi16(-1), first_alone = _mm256_inserti128_si256(all, _mm_setzero_si128(), 1);
+  const Register none = _mm256_setzero_si256();
+  ChannelSums r = {none, none}, g = r, b = r;
+  for (std::size_t line = 0; line < lines; line += 2) {
+    const bool alone = line + 1 == lines;
+    const std::size_t first = line * stride, second = alone ? first : first + stride;
+    const Register luma = _mm256_sub_epi16(two_lines(y + first, y + second), _mm256_set1_epi16(128));
+    const Register blue = doubled_chroma(two_lines(cb + first, cb + second));
+    const Register red = doubled_chroma(two_lines(cr + first, cr + second));
+    const Register used = alone ? first_alone : all;
+    add_lines(r, _mm256_add_epi16(luma, _mm256_mulhrs_epi16(red, of_red)), used);
+    add_lines(g, _mm256_add_epi16(luma, green_of(blue, red)), used);
+    add_lines(b, _mm256_add_epi16(luma, _mm256_mulhrs_epi16(blue, of_blue)), used);
+  }
+  store_columns({sum_of_halves(r.values), sum_of_halves(g.values), sum_of_halves(b.values), sum_of_halves(r.magnitudes),
+                 sum_of_halves(g.magnitudes), sum_of_halves(b.magnitudes)},
+                out);
 }
 
 }  // namespace videotx

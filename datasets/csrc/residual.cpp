@@ -9,14 +9,17 @@
 namespace videotx {
 namespace {
 
+// Numbers kept of a cell: its values, and two that make them fill a register.
+constexpr std::size_t kLanes = 8;
+
 // Sums of one picture, and what they are divided by.
 class CellSums {
  public:
   explicit CellSums(const CellBorders& borders)
-      : borders_(borders), sums_(borders.rows() * borders.columns() * kResidualValues) {}
+      : borders_(borders), sums_(borders.rows() * borders.columns() * kLanes) {}
 
   void clear() { std::fill(sums_.begin(), sums_.end(), 0); }
-  std::int32_t* row(std::size_t row) { return sums_.data() + row * borders_.columns() * kResidualValues; }
+  std::int32_t* row(std::size_t row) { return sums_.data() + row * borders_.columns() * kLanes; }
 
   void means(int scale, float* out) const {
     const std::int32_t* sum = sums_.data();
@@ -26,8 +29,9 @@ class CellSums {
             (borders_.x[column + 1] - borders_.x[column]) * (borders_.y[row + 1] - borders_.y[row]);
         const float share = area > 0 ? static_cast<float>(scale) / static_cast<float>(area) : 0.0F;
         for (std::size_t i = 0; i < kResidualValues; ++i) {
-          *out++ = static_cast<float>(*sum++) * share;
+          *out++ = static_cast<float>(sum[i]) * share;
         }
+        sum += kLanes;
       }
     }
   }
@@ -63,7 +67,7 @@ void reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellBorders
     for (std::size_t y = 0; y < height; ++y) {
       std::int32_t* row = sums.row(row_of[y]);
       for (std::size_t x = 0; x < width; ++x, sample += 3) {
-        std::int32_t* sum = row + column_of[x] * kResidualValues;
+        std::int32_t* sum = row + column_of[x] * kLanes;
         for (std::size_t channel = 0; channel < 3; ++channel) {
           const int value = sample[channel] - pictures.zero;
           sum[channel] += value;
@@ -80,6 +84,7 @@ void reduce_to_cells(const Planes& planes, int scale, const CellBorders& borders
   CellSums sums(borders);
   const std::vector<std::size_t> column_of = cells_along(borders.x);
   const std::vector<std::size_t> row_of = cells_along(borders.y);
+  const auto sum_residual = best_transforms().sum_residual;
   for (std::size_t block = 0; block < planes.touched.size(); ++block) {
     if (planes.touched[block] == 0) {
       continue;
@@ -94,15 +99,21 @@ void reduce_to_cells(const Planes& planes, int scale, const CellBorders& borders
         ++end;
       }
       const std::size_t at = y * planes.stride[0] + left;
-      std::array<std::int32_t, 8 * kResidualValues> columns{};
-      add_residual(planes.samples[0].data() + at, planes.samples[1].data() + at, planes.samples[2].data() + at,
-                   planes.stride[0], end - y, columns.data());
+      ResidualColumns columns;
+      sum_residual(planes.samples[0].data() + at, planes.samples[1].data() + at, planes.samples[2].data() + at,
+                   planes.stride[0], end - y, columns);
       std::int32_t* row = sums.row(row_of[y]);
       y = end;
-      for (std::size_t x = left; x < right; ++x) {
-        std::int32_t* sum = row + column_of[x] * kResidualValues;
-        for (std::size_t i = 0; i < kResidualValues; ++i) {
-          sum[i] += columns[8 * i + x - left];
+      for (std::size_t x = left; x < right;) {
+        const std::size_t cell = column_of[x];
+        std::array<std::int16_t, kLanes> in_cell = columns[x - left];
+        for (++x; x < right && column_of[x] == cell; ++x) {
+          for (std::size_t i = 0; i < kLanes; ++i) {
+            in_cell[i] = static_cast<std::int16_t>(in_cell[i] + columns[x - left][i]);
+          }
+        }
+        for (std::size_t i = 0; i < kLanes; ++i) {
+          row[cell * kLanes + i] += in_cell[i];
         }
       }
     }
