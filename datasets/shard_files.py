@@ -138,7 +138,7 @@ class DataFile:
 def decode_numbers(data: bytes, out: npt.NDArray[Any]) -> None:
     """Zstandard into a C-contiguous array of exactly the right size, little-endian. Raises ShardFormatError on any
     damage."""
-    memoryview(out).cast("B")[:] = decompress(data, out.nbytes)
+    out.data.cast("B")[:] = decompress(data, out.nbytes)
     if sys.byteorder == "big":
         out.byteswap(inplace=True)
 
