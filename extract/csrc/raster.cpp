@@ -82,13 +82,9 @@ class VectorPainter {
     if (reference == kRefUnknown) vector = {};
     const Cells cells = covered_cells(grid_, load<std::int16_t>(record, kCentreX) - width / 2,
                                       load<std::int16_t>(record, kCentreY) - height / 2, width, height);
-    if (cells.left >= cells.right) return;
-    const auto count = static_cast<std::size_t>(cells.right - cells.left);
-    for (int row = cells.top; row < cells.bottom; ++row) {
-      const std::size_t first = static_cast<std::size_t>(row) * columns_ + static_cast<std::size_t>(cells.left);
-      fill(list * list_size_ + first, count, reference, vector);
-      if (references_.both_unknown) fill((1 - list) * list_size_ + first, count, reference, vector);
-    }
+    if (cells.left >= cells.right || cells.top >= cells.bottom) return;
+    paint_cells(cells, list, reference, vector);
+    if (references_.both_unknown) paint_cells(cells, 1 - list, reference, vector);
     const bool whole_macroblock = width == 16 && height == 16;
     if (list == 1 && !whole_macroblock && reference != kRefUnknown) settle_lists(cells);
   }
@@ -101,13 +97,25 @@ class VectorPainter {
     std::int16_t y = 0;
   };
 
-  void fill(std::size_t first, std::size_t count, std::int8_t reference, Vector vector) {
-    std::int8_t* ref = ref_.subspan(first, count).data();
-    std::int16_t* mv = mv_.subspan(2 * first, 2 * count).data();
-    for (std::size_t i = 0; i < count; ++i) {
-      ref[i] = reference;
-      std::memcpy(mv + 2 * i, &vector, sizeof vector);
+  // Of the usual grid a vector covers two by two cells at most. They are painted as four corners, some of which may be
+  // the same: how many there are cannot be foreseen, and takes no branch.
+  void paint_cells(const Cells& cells, std::size_t list, std::int8_t reference, Vector vector) {
+    const int right = cells.right - 1, bottom = cells.bottom - 1;
+    if (right - cells.left <= 1 && bottom - cells.top <= 1) {
+      for (const int row : {cells.top, bottom}) {
+        for (const int column : {cells.left, right}) put(list, row, column, reference, vector);
+      }
+      return;
     }
+    for (int row = cells.top; row <= bottom; ++row) {
+      for (int column = cells.left; column <= right; ++column) put(list, row, column, reference, vector);
+    }
+  }
+
+  void put(std::size_t list, int row, int column, std::int8_t reference, Vector vector) {
+    const std::size_t cell = list * list_size_ + static_cast<std::size_t>(row) * columns_ + static_cast<std::size_t>(column);
+    ref_[cell] = reference;
+    std::memcpy(&mv_[2 * cell], &vector, sizeof vector);
   }
 
   bool is_zero(std::size_t cell) const { return mv_[2 * cell] == 0 && mv_[2 * cell + 1] == 0; }
