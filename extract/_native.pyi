@@ -135,6 +135,12 @@ class Mpeg4Reader:
     def finish(self) -> list[CodedPicture]:
         """The pictures held back. Nothing may be fed afterwards."""
 
+def peek_vop(packet: bytes, time_bits: int, global_motion: bool) -> tuple[str, bool, int] | None:
+    """Type, vop_coded and vop_rounding_type of a packet's first VOP, None where there is none.
+
+    ``time_bits`` are those of vop_time_increment; without them (0) only the type is known.
+    """
+
 class UnsupportedH264Error(ValueError):
     """The stream uses a tool that the native reader does not read; the message names it."""
 

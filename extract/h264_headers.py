@@ -43,7 +43,8 @@ class SequenceParameters:
 class AccessUnit:
     """What one packet says about its picture before it is decoded.
 
-    ``frame_num`` is None where no parameter set was at hand. ``parameters`` is the last parameter set in the packet.
+    ``frame_num`` is None where no parameter set was at hand, or one without fields, for which nobody asks.
+    ``parameters`` is the last parameter set in the packet.
     """
 
     is_reference: bool
@@ -150,7 +151,7 @@ def peek_access_unit(data: bytes, length_size: int, active: SequenceParameters |
         elif kind in (_NAL_SLICE, _NAL_DATA_PARTITION_A, _NAL_IDR):
             parameters = found or active
             field, bottom, frame_num = False, False, None
-            if parameters is not None:
+            if parameters is not None and not parameters.frames_only:
                 try:
                     field, bottom, frame_num = _peek_slice(unit, parameters)
                 except (EOFError, ValueError):
@@ -167,7 +168,7 @@ def _peek_slice(unit: bytes, parameters: SequenceParameters) -> tuple[bool, bool
     if parameters.separate_colour_planes:
         bits.u(2)
     frame_num = bits.u(parameters.log2_max_frame_num)
-    field = not parameters.frames_only and bits.flag()
+    field = bits.flag()
     bottom = field and bits.flag()
     return field, bottom, frame_num
 

@@ -4,40 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, cast
 
+from videotx.extract import _native
 from videotx.extract.bits import BitReader
 
 _VOL_FIRST: Final = 0x20
 _VOL_LAST: Final = 0x2F
 _VOP: Final = 0xB6
 _LAYER_BYTES: Final = 160  # with both quantiser matrices
-_VOP_BYTES: Final = 16
 _VOP_START: Final = bytes((0, 0, 1, _VOP))
 
 VopType = Literal["I", "P", "B", "S"]
-_VOP_TYPES: Final[tuple[VopType, ...]] = ("I", "P", "B", "S")
 
 
 @dataclass(frozen=True, slots=True)
 class VideoObjectLayer:
-    """What is read from a VOL header."""
+    """What is read from a VOL header. ``time_bits`` are those of vop_time_increment (clause 6.3.3)."""
 
-    time_resolution: int
+    time_bits: int
     low_delay: bool | None
     interlaced: bool
     quarter_sample: bool
     sprite_warping_points: int
     global_motion: bool
 
-    @property
-    def time_bits(self) -> int:
-        """Bits of vop_time_increment (clause 6.3.3)."""
-        return max(1, (self.time_resolution - 1).bit_length())
 
-
-@dataclass(frozen=True, slots=True)
-class Vop:
+class Vop(NamedTuple):
     """What is read from a VOP header. ``rounding`` is vop_rounding_type, 0 where the header has none."""
 
     type: VopType
@@ -70,13 +63,9 @@ def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
 
 def find_vop(data: bytes, layer: VideoObjectLayer | None) -> Vop | None:
     """The first VOP of a packet, or None where there is none. Without ``layer`` only its type is known."""
-    start = data.find(_VOP_START) + len(_VOP_START)
-    if start < len(_VOP_START):
-        return None
-    try:
-        return _parse_vop(BitReader(data[start : start + _VOP_BYTES]), layer)
-    except EOFError:
-        return None
+    time_bits, global_motion = (0, False) if layer is None else (layer.time_bits, layer.global_motion)
+    found = _native.peek_vop(data, time_bits, global_motion)
+    return None if found is None else Vop(cast("VopType", found[0]), found[1], found[2])
 
 
 def _parse_layer(bits: BitReader) -> VideoObjectLayer:
@@ -101,9 +90,10 @@ def _parse_layer(bits: BitReader) -> VideoObjectLayer:
     time_resolution = bits.u(16)
     if time_resolution == 0:
         raise ValueError("vop_time_increment_resolution is 0")
+    time_bits = max(1, (time_resolution - 1).bit_length())
     bits.flag()
     if bits.flag():  # fixed_vop_rate
-        bits.u(max(1, (time_resolution - 1).bit_length()))
+        bits.u(time_bits)
     bits.u(1 + 13 + 1 + 13 + 1)  # width and height with markers
     interlaced = bits.flag()
     bits.flag()  # obmc_disable
@@ -118,7 +108,7 @@ def _parse_layer(bits: BitReader) -> VideoObjectLayer:
         bits.u(8)
     _skip_quantiser_matrices(bits)
     quarter_sample = version != 1 and bits.flag()
-    return VideoObjectLayer(time_resolution, low_delay, interlaced, quarter_sample, points, sprite == 2)
+    return VideoObjectLayer(time_bits, low_delay, interlaced, quarter_sample, points, sprite == 2)
 
 
 def _skip_quantiser_matrices(bits: BitReader) -> None:
@@ -129,15 +119,3 @@ def _skip_quantiser_matrices(bits: BitReader) -> None:
             for _ in range(64):
                 if bits.u(8) == 0:
                     break
-
-
-def _parse_vop(bits: BitReader, layer: VideoObjectLayer | None) -> Vop:
-    kind = _VOP_TYPES[bits.u(2)]
-    if layer is None:
-        return Vop(kind, True, 0)
-    while bits.flag():  # modulo_time_base
-        pass
-    # marker, vop_time_increment, marker, vop_coded: at once, since this is read of every packet
-    coded = bits.u(1 + layer.time_bits + 1 + 1) & 1 == 1
-    has_rounding = coded and (kind == "P" or (kind == "S" and layer.global_motion))
-    return Vop(kind, coded, bits.u(1) if has_rounding else 0)

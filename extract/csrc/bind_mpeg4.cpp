@@ -1,12 +1,18 @@
 // The MPEG-4 Part 2 reader for Python. Parsing runs without the interpreter lock.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
 #include <cstdint>
 #include <span>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "bindings.h"
+#include "mpeg4/peek.h"
 #include "mpeg4/reader.h"
 
 namespace nb = nanobind;
@@ -22,6 +28,12 @@ std::vector<CodedPicture> pop_all(mpeg4::Reader& reader) {
   std::vector<CodedPicture> pictures;
   while (auto picture = reader.pop()) pictures.push_back(std::move(*picture));
   return pictures;
+}
+
+std::optional<std::tuple<std::string, bool, int>> peek_vop(const nb::bytes& packet, int time_bits, bool global_motion) {
+  const auto vop = mpeg4::peek_vop(bytes_of(packet), time_bits, global_motion);
+  if (!vop) return std::nullopt;
+  return std::tuple(std::string(1, vop->type), vop->coded, vop->rounding ? 1 : 0);
 }
 
 }  // namespace
@@ -48,6 +60,7 @@ void bind_mpeg4(nb::module_& m) {
         self.finish();
         return pop_all(self);
       });
+  m.def("peek_vop", &peek_vop, nb::arg("packet"), nb::arg("time_bits"), nb::arg("global_motion"));
 }
 
 }  // namespace videotx

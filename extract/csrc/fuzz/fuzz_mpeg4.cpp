@@ -1,4 +1,5 @@
 #include "fuzz/packets.h"
+#include "mpeg4/peek.h"
 #include "mpeg4/reader.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -12,6 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                          (packets.options & 1) != 0);
     std::int64_t number = 0;
     while (const auto packet = packets.next()) {
+      mpeg4::peek_vop(*packet, packets.options >> 3, (packets.options & 1) != 0);
       reader.feed(*packet, number++);
       num_macroblocks += fuzz::drain(reader);
       if (num_macroblocks > fuzz::kMostMacroblocks) return 0;
