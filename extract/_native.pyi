@@ -118,6 +118,38 @@ def rasterise_quantisers(
     divisor: int,  # 2 for MPEG-4, which libavcodec exports doubled
 ) -> bool: ...  # False where the side data is of an unknown layout
 
+# reference_order: what libavcodec's vectors point into
+
+MAX_REORDER_FRAMES: int
+"""No decoder holds back more pictures."""
+
+class ReferenceOrder:
+    """Resolves the pictures behind list 0 and list 1 from decoding and display order.
+
+    Pictures are numbered in decoding order. Tell it of every reference picture by :meth:`coded` and of every displayed
+    picture by :meth:`displayed`; :meth:`resolve` then gives a picture's two distances, or None while a reference that
+    may be meant has not been displayed yet.
+
+    With ``single`` (the stream allows one reference) both lists point into the reference decoded last: exact. Else each
+    list is taken to point to the nearest reference in its direction (list 0 past, list 1 future) among those decoded
+    before, or, where there is none, in the other direction: an assumption.
+    """
+
+    single: bool
+
+    def __init__(self, single: bool) -> None: ...
+    def coded(self, number: int, shown: bool) -> None:
+        """The reference picture ``number`` was decoded; not ``shown``, it will never be displayed."""
+
+    def displayed(self, number: int, index: int) -> None:
+        """The picture ``number`` is the ``index``-th in display order."""
+
+    def resolve(self, number: int, index: int, *, both: bool, final: bool) -> tuple[int, int] | None:
+        """Distances (list 0, list 1) of the displayed picture ``number``, -128 where there is no telling.
+
+        ``both`` asks for list 1 too. ``final`` says that nothing more will be displayed.
+        """
+
 # readers
 
 class Mpeg4Reader:

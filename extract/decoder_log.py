@@ -56,4 +56,6 @@ class ErrorCapture:
     @property
     def errors(self) -> list[str]:
         """What was reported, as "component: message"."""
+        if not self._logs:  # as almost always, at less cost than an empty loop
+            return []
         return [f"{name}: {text.strip()}" for level, name, text in self._logs if level <= av.logging.ERROR]

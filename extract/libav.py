@@ -9,8 +9,9 @@ Works for every H.264 and MPEG-4 Part 2 stream that libavcodec decodes, with wha
   it is unknown. Where both are (0, 0), at least one is real, and both are kept.
 - Partitions below 8x8 collapse to the vector of the top left 4x4.
 - MPEG-4 B-VOPs export zero vectors and S-VOPs warped ones, and interlaced H.264 pictures vectors of fields: unknown.
-- A damaged picture's vectors are libavcodec's concealment, not the stream's: unknown. Which of its blocks have any may
-  depend on whether samples are asked for too.
+- A damaged picture's vectors are libavcodec's concealment, not the stream's: unknown. Concealment looks at samples, so
+  that which of its blocks have a vector, and what later pictures derive from it, may depend on whether samples were
+  asked for too.
 
 One decoder thread per file: with more, libavcodec exports vectors of other pictures.
 """
@@ -19,8 +20,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, cast
+from dataclasses import replace
+from typing import Final, NamedTuple, cast
 
 import av
 import av.error
@@ -33,6 +34,7 @@ from av.video.frame import PictureType as LibavPictureType
 from av.video.stream import VideoStream
 
 from videotx.extract import _native
+from videotx.extract._native import MAX_REORDER_FRAMES, ReferenceOrder
 from videotx.extract.coded_order import CodedOrder, PacketFacts
 from videotx.extract.decoder_log import ErrorCapture
 from videotx.extract.difference import DifferenceResidual
@@ -40,19 +42,19 @@ from videotx.extract.errors import FrameSizeError, UnsupportedCodecError
 from videotx.extract.frame import REF_UNKNOWN, CodedFrame, MotionField, PictureType
 from videotx.extract.info import VideoInfo
 from videotx.extract.picture import Picture, PictureConverter
-from videotx.extract.references import MAX_REORDER_FRAMES, ReferenceOrder
 from videotx.extract.residual import ResidualKind
 from videotx.extract.source import VideoSource
 from videotx.extract.video_reader import VideoReader
 
+# By number: the enumeration hashes by name, in Python.
 _PICTURE_TYPES: Final[dict[int, PictureType]] = {
-    LibavPictureType.I: "I",
-    LibavPictureType.P: "P",
-    LibavPictureType.B: "B",
-    LibavPictureType.S: "S",
-    LibavPictureType.SI: "I",
-    LibavPictureType.SP: "P",
-    LibavPictureType.BI: "B",
+    LibavPictureType.I.value: "I",
+    LibavPictureType.P.value: "P",
+    LibavPictureType.B.value: "B",
+    LibavPictureType.S.value: "S",
+    LibavPictureType.SI.value: "I",
+    LibavPictureType.SP.value: "P",
+    LibavPictureType.BI.value: "B",
 }
 
 # Facts are kept for a while after their picture was displayed: a damaged stream may display a picture twice.
@@ -67,12 +69,11 @@ MOTION_CODECS: Final = frozenset({"h264", "mpeg4"})
 """Codecs of which libavcodec exports motion vectors that are understood here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(NamedTuple):
     """A displayed picture that waits for a later one: for its references or its time."""
 
     frame: av.VideoFrame
-    index: int
+    place: int  # in display order
     facts: PacketFacts
     picture_type: PictureType
     drained: bool  # came out only when the decoder was emptied
@@ -94,7 +95,8 @@ class LibavReader(VideoReader):
         if "qp" in streams:
             options["export_side_data"] = "+venc_params"
         if streams.isdisjoint({"rgb", "residual"}):
-            options["skip_idct"] = "all"  # of MPEG-4: nobody looks at the samples
+            # Nobody looks at the samples. Vectors and quantisers come before them.
+            options |= {"skip_idct": "all", "skip_loop_filter": "all"}
         self._context = source.decoder(options)
         self._coded_order = CodedOrder(self._info.codec, self._context.extradata)
         self._references = ReferenceOrder(single=self._info.num_reference_frames <= 1)
@@ -181,7 +183,7 @@ class LibavReader(VideoReader):
         self._clock.announce(facts.pts)
         if self._difference is not None:
             self._difference.displayed(index, frame)
-        self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[frame.pict_type], drained))
+        self._held.append(_Held(frame, index, facts, _PICTURE_TYPES[int(frame.pict_type)], drained))
         if len(self._facts) > _MAX_FACTS:
             self._facts = {n: known for n, known in self._facts.items() if n > facts.number - _MAX_FACTS // 2}
 
@@ -193,7 +195,7 @@ class LibavReader(VideoReader):
                 if self._coded_order.num_reference_frames not in (None, 1):
                     self._references.single = False
                 distances = self._references.resolve(
-                    held.facts.number, held.index, both=held.picture_type == "B", final=final
+                    held.facts.number, held.place, both=held.picture_type == "B", final=final
                 )
             if distances is None:
                 return
@@ -209,14 +211,14 @@ class LibavReader(VideoReader):
         residual = None
         if self._difference is not None and motion is not None:
             residual = self._difference.residual(
-                held.index,
+                held.place,
                 frame,
                 motion,
                 quarter_sample=self._coded_order.quarter_sample,
                 rounding=held.facts.rounding,
             )
         return CodedFrame(
-            index=held.index,
+            index=held.place,
             pts=pts,
             seconds=seconds,
             picture_type=held.picture_type,
@@ -230,10 +232,8 @@ class LibavReader(VideoReader):
         )
 
     def _motion(self, held: _Held, distances: tuple[int, int], damaged: bool) -> MotionField:
-        rows = -(-self._info.height // self._block)
-        columns = -(-self._info.width // self._block)
-        mv: npt.NDArray[np.int16] = np.zeros((2, rows, columns, 2), np.int16)
-        ref: npt.NDArray[np.int8] = np.zeros((2, rows, columns), np.int8)
+        mv: npt.NDArray[np.int16] = np.zeros((*self._motion_shape, 2), np.int16)
+        ref: npt.NDArray[np.int8] = np.zeros(self._motion_shape, np.int8)
         exact = True
         vectors = _side_data(held.frame).get("MOTION_VECTORS")
         if vectors is not None:
@@ -261,7 +261,7 @@ class LibavReader(VideoReader):
         return MotionField(mv, ref, self._block, exact)
 
     def _qp(self, frame: av.VideoFrame) -> npt.NDArray[np.int8] | None:
-        qp: npt.NDArray[np.int8] = np.zeros((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
+        qp: npt.NDArray[np.int8] = np.zeros(self._qp_shape, np.int8)
         parameters = _side_data(frame).get("VIDEO_ENC_PARAMS")
         if parameters is not None and _native.rasterise_quantisers(
             parameters,

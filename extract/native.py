@@ -187,14 +187,13 @@ class NativeReader(VideoReader):
         )
 
     def _motion(self, coded: _native.CodedPicture) -> MotionField:
-        rows, columns = -(-self._info.height // self._block), -(-self._info.width // self._block)
-        mv: npt.NDArray[np.int16] = np.empty((2, rows, columns, 2), np.int16)
-        ref: npt.NDArray[np.int8] = np.empty((2, rows, columns), np.int8)
+        mv: npt.NDArray[np.int16] = np.empty((*self._motion_shape, 2), np.int16)
+        ref: npt.NDArray[np.int8] = np.empty(self._motion_shape, np.int8)
         coded.crop_motion(mv, ref, self._block, self._info.crop_left, self._info.crop_top)
         return MotionField(mv, ref, self._block, exact=not coded.field_motion)
 
     def _qp(self, coded: _native.CodedPicture) -> npt.NDArray[np.int8]:
-        qp: npt.NDArray[np.int8] = np.empty((-(-self._info.height // 16), -(-self._info.width // 16)), np.int8)
+        qp: npt.NDArray[np.int8] = np.empty(self._qp_shape, np.int8)
         coded.crop_quantisers(qp, self._info.crop_left, self._info.crop_top)
         return qp
 

@@ -30,6 +30,9 @@ class VideoReader(ABC):
         self._streams = streams
         self._block = block
         self._info = source.info
+        # Cells that cover the native picture: of ref, and of qp.
+        self._motion_shape = (2, -(-self._info.height // block), -(-self._info.width // block))
+        self._qp_shape = (-(-self._info.height // 16), -(-self._info.width // 16))
         self._clock = DisplayClock(source.info.time_base, source.info.fps, source.origin_pts)
         self._num_displayed = 0
         self._num_damaged = 0

@@ -7,6 +7,7 @@ namespace videotx {
 
 void bind_coded_picture(nanobind::module_& m);
 void bind_raster(nanobind::module_& m);
+void bind_reference_order(nanobind::module_& m);
 void bind_colour(nanobind::module_& m);
 void bind_compensate(nanobind::module_& m);
 void bind_mpeg4(nanobind::module_& m);

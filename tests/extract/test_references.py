@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from videotx.extract._native import MAX_REORDER_FRAMES, ReferenceOrder
 from videotx.extract.frame import REF_UNKNOWN
-from videotx.extract.references import MAX_REORDER_FRAMES, ReferenceOrder
 
 
 def order_of(decoding: str, *, single: bool = False, hidden: str = "") -> ReferenceOrder:
