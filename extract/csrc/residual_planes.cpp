@@ -33,9 +33,9 @@ void ResidualPlanes::clear() {
     clear_block(&plane[number / columns * height * stride + number % columns * width], stride, width, height);
   };
   for (std::size_t number = 0; number < written.size(); ++number) {
-    if (std::exchange(written[number], 0) == 0) continue;
-    clear_plane(y, number, 16, 16);
-    if (layout.chroma_width == 0) continue;
+    const std::uint8_t planes = std::exchange(written[number], 0);
+    if ((planes & kLuma) != 0) clear_plane(y, number, 16, 16);
+    if ((planes & kChroma) == 0) continue;
     clear_plane(cb, number, layout.chroma_width, layout.chroma_height);
     clear_plane(cr, number, layout.chroma_width, layout.chroma_height);
   }

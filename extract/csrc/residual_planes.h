@@ -29,7 +29,9 @@ struct ResidualPlanes {
   std::vector<std::int16_t> y;   // 16 rows x 16 columns per macroblock
   std::vector<std::int16_t> cb;  // chroma_height x chroma_width per macroblock
   std::vector<std::int16_t> cr;
-  std::vector<std::uint8_t> written;  // by macroblock: who writes samples says so here
+  // By macroblock; who writes samples says so here.
+  std::vector<std::uint8_t> written;
+  static constexpr std::uint8_t kLuma = 1, kChroma = 2;
 };
 
 // Makes planes for the pictures of one reader, which may outlive it and be let go of by any thread.

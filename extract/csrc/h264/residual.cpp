@@ -55,7 +55,9 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
 }
 
 std::int16_t* ResidualSink::at(BlockPlace place) const {
-  for (std::uint8_t* written : written_) *written = 1;
+  for (std::uint8_t* written : written_) {
+    *written |= place.plane == 0 ? ResidualPlanes::kLuma : ResidualPlanes::kChroma;
+  }
   return plane_[place.plane] + static_cast<std::size_t>(place.row) * 4 * stride_[place.plane] +
          static_cast<std::size_t>(place.column) * 4;
 }

@@ -35,7 +35,9 @@ bool VopReader::read_inter_residual(const Macroblock& mb, int num_blocks) {
   const std::ptrdiff_t chroma_stride = 8 * columns_;
   const std::ptrdiff_t stride = 2 * chroma_stride;
   ResidualPlanes& planes = *picture_.residual;
-  planes.written[static_cast<std::size_t>(mb.number)] = 1;
+  std::uint8_t& written = planes.written[static_cast<std::size_t>(mb.number)];
+  if ((mb.cbp & 0x3C) != 0) written |= ResidualPlanes::kLuma;
+  if ((mb.cbp & 3) != 0) written |= ResidualPlanes::kChroma;
   std::int16_t* luma = planes.y.data() + 16 * mb.row * stride + 16 * mb.column;
   const std::ptrdiff_t chroma = 8 * mb.row * chroma_stride + 8 * mb.column;
   // Blocks 0 and 1 of a field macroblock are the lines of the top field.
