@@ -46,10 +46,10 @@ class MotionField:
     def __post_init__(self) -> None:
         if self.mv.dtype != _MV_TYPE or self.ref.dtype != _REF_TYPE:
             raise TypeError(f"expected mv int16 and ref int8, got {self.mv.dtype} and {self.ref.dtype}")
-        if self.ref.ndim != 3 or self.ref.shape[0] != 2 or self.mv.shape != (*self.ref.shape, 2):
+        cells = self.ref.shape
+        if len(cells) != 3 or cells[0] != 2 or self.mv.shape != (*cells, 2):
             raise ValueError(
-                "expected mv (2, rows, columns, 2) and ref (2, rows, columns), "
-                f"got {self.mv.shape} and {self.ref.shape}"
+                f"expected mv (2, rows, columns, 2) and ref (2, rows, columns), got {self.mv.shape} and {cells}"
             )
 
     def __repr__(self) -> str:
