@@ -40,11 +40,13 @@ class ResidualPool {
   std::shared_ptr<ResidualPlanes> take(const ResidualLayout& layout);
 
  private:
+  static constexpr std::size_t kMostFree = 4;  // more than that come back at once only where many were kept
   struct Free {
+    Free() { planes.reserve(kMostFree); }  // coming back must not fail
+
     std::mutex mutex;
     std::vector<std::unique_ptr<ResidualPlanes>> planes;
   };
-  static constexpr std::size_t kMostFree = 4;  // more than that come back at once only where many were kept
 
   std::shared_ptr<Free> free_ = std::make_shared<Free>();
 };
