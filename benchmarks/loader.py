@@ -3,9 +3,9 @@
     python benchmarks/loader.py VIDEOS SHARDS
 
 VIDEOS is the folder that SHARDS were extracted from (with rgb; with motion and residual for those lines). A clip is 16
-frames, stride 4, centre crop of 224 after scaling the short side to 256. Peers that are not installed are named and
-left out. Every figure is the median of ``--rounds`` interleaved rounds, in seconds of processor time per clip, so that
-other work on the machine counts little; the wall clock is used for workers and first clips.
+frames, stride 4, centre crop of 224 after scaling the short side to 256. Peers that cannot be used are named, with the
+reason, and left out. Every figure is the median of ``--rounds`` interleaved rounds, in seconds of processor time per
+clip, so that other work on the machine counts little; the wall clock is used for workers and first clips.
 """
 
 from __future__ import annotations
@@ -105,13 +105,20 @@ def peers() -> Iterator[tuple[str, Decode]]:
 
         yield "decord", decode_with_decord
     except (ImportError, OSError) as error:
-        print(f"decord: not installed ({error})")
+        print(f"decord: not compared, it cannot be used here ({root_of(error)})")
     try:
         import torchcodec.decoders  # noqa: F401, PLC0415
 
         yield "torchcodec", decode_with_torchcodec
     except (ImportError, OSError, RuntimeError) as error:
-        print(f"torchcodec: cannot be used here ({str(error).splitlines()[0]})")
+        print(f"torchcodec: not compared, it cannot be used here ({root_of(error)})")
+
+
+def root_of(error: BaseException) -> str:
+    """What went wrong first, in a line: libraries that are missing are named there."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).splitlines()[0]
 
 
 def identity(item: object) -> object:

@@ -1,7 +1,5 @@
 #include "velocity.h"
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "clones.h"
@@ -11,26 +9,6 @@ namespace {
 
 // Two estimates of one block's velocity that differ by more (px per frame) are of different things.
 constexpr float kContradiction = 1.5F;
-
-// By the byte of a reference: quarter samples to pixels per frame, and the rate of such an estimate, by the side of the
-// picture that it says something about.
-struct Scales {
-  std::array<float, 256> velocity{};
-  std::array<float, 256> past_rate{};
-  std::array<float, 256> future_rate{};
-
-  constexpr Scales() {
-    for (int ref = -127; ref <= 127; ++ref) {
-      if (ref != 0) {
-        const auto index = static_cast<std::uint8_t>(ref);
-        velocity[index] = 0.25F / static_cast<float>(ref);
-        (ref < 0 ? past_rate : future_rate)[index] = 1.0F / static_cast<float>(ref < 0 ? -ref : ref);
-      }
-    }
-  }
-};
-
-constexpr Scales kScales;
 
 // What the search for a block in another picture needs to know of the grid.
 struct Places {
@@ -86,9 +64,6 @@ Centres::Centres(const Grid& grid) : x(grid.size()), y(grid.size()) {
 
 VIDEOTX_CLONES void offer_list(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells,
                                Side past, Side future) {
-  const float* velocities = kScales.velocity.data();
-  const float* past_rates = kScales.past_rate.data();
-  const float* future_rates = kScales.future_rate.data();
   float* past_x = past.x;
   float* past_y = past.y;
   float* past_rate = past.rate;
@@ -103,18 +78,21 @@ VIDEOTX_CLONES void offer_list(const std::int16_t* mv, const std::int8_t* ref, s
   };
   VIDEOTX_INDEPENDENT
   for (std::size_t cell = 0; cell < cells; ++cell) {
-    const std::int32_t index = ref[cell] & 255;
-    const float scale = velocities[index];
-    const float x = static_cast<float>(mv[2 * cell]) * scale;
-    const float y = static_cast<float>(mv[2 * cell + 1]) * scale;
-    const float to_past = share(past_rates[index], past_rate[cell]);
-    const float to_future = share(future_rates[index], future_rate[cell]);
+    const std::int32_t distance = ref[cell];
+    const bool known = distance != 0 && distance != kRefUnknown;
+    const float inverse = 1.0F / static_cast<float>(known ? distance : 1);
+    const float x = static_cast<float>(mv[2 * cell]) * 0.25F * inverse;
+    const float y = static_cast<float>(mv[2 * cell + 1]) * 0.25F * inverse;
+    const float of_past = known && distance < 0 ? -inverse : 0.0F;
+    const float of_future = known && distance > 0 ? inverse : 0.0F;
+    const float to_past = share(of_past, past_rate[cell]);
+    const float to_future = share(of_future, future_rate[cell]);
     past_x[cell] += to_past * (x - past_x[cell]);
     past_y[cell] += to_past * (y - past_y[cell]);
-    past_rate[cell] = past_rates[index] > past_rate[cell] ? past_rates[index] : past_rate[cell];
+    past_rate[cell] = of_past > past_rate[cell] ? of_past : past_rate[cell];
     future_x[cell] += to_future * (x - future_x[cell]);
     future_y[cell] += to_future * (y - future_y[cell]);
-    future_rate[cell] = future_rates[index] > future_rate[cell] ? future_rates[index] : future_rate[cell];
+    future_rate[cell] = of_future > future_rate[cell] ? of_future : future_rate[cell];
   }
 }
 
