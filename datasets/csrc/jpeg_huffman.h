@@ -8,10 +8,10 @@
 
 namespace videotx {
 
-// Bits that one look-up sees, and the most that it may use. The tables of the AC coefficients are as large as they can be
-// without falling out of the first-level cache of processors.
+// Bits that one look-up sees, and the most that it may use. What larger tables of AC coefficients save in long codes they
+// lose where they are not in the cache yet.
 inline constexpr int kDcLookAhead = 9;
-inline constexpr int kAcLookAhead = 13;
+inline constexpr int kAcLookAhead = 12;
 inline constexpr int kMostDcBits = 20;
 inline constexpr int kMostSkippedBits = 18;
 
