@@ -11,9 +11,9 @@
 
 namespace videotx {
 
-// A block has at most 64 codes of 16 bits and as many values of 15. So many bytes must follow the one that `Bits::next`
-// points to when a block begins.
-inline constexpr std::size_t kMostBlockBytes = 256 + 16;
+// A block has at most 64 codes of 16 bits and as many values of 15, and bits are looked at before they are taken, those of
+// the next block too. So many bytes must follow the one that `Bits::next` points to when a block begins.
+inline constexpr std::size_t kMostBlockBytes = 256 + 32;
 
 // The place in a Block of coefficient k in zigzag order (T.81 figure A.6). Damaged data may give any k up to 62 + 32.
 inline constexpr std::array<std::uint8_t, 96> kPlace = [] {
