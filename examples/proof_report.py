@@ -43,7 +43,10 @@ def write_report(folder: Path) -> None:
 
 
 def table(runs: Runs, title: str, names: Mapping[str, Any]) -> str:
-    """Accuracy of the last step: mean, deviation and single seeds, with size and cost."""
+    """Accuracy of the last step: mean, deviation and single seeds, with size and cost.
+
+    Minutes are the processor's on a CPU, whatever else ran beside, and the clock's on a GPU.
+    """
     lines = [
         f"| {title} | accuracy % | +- | seeds | parameters | GMAC a clip | minutes |",
         "|---|---|---|---|---|---|---|",
@@ -54,7 +57,7 @@ def table(runs: Runs, title: str, names: Mapping[str, Any]) -> str:
             continue
         values = [run["accuracy"] for run in found]
         seeds = ", ".join(f"{value:.1f}" for value in values)
-        minutes = np.mean([run["seconds"] for run in found]) / 60
+        minutes = np.mean([run["cpu_seconds" if run["device"] == "cpu" else "seconds"] for run in found]) / 60
         lines.append(
             f"| {name} | {np.mean(values):.1f} | {deviation(values):.1f} | {seeds} "
             f"| {found[0]['num_params']:,} | {found[0]['gmacs']:.3f} | {minutes:.1f} |"

@@ -28,7 +28,9 @@ def write_run(folder: Path, experiment: str, seed: int, accuracy: float, fed: tu
         "confusion": [[1, 0], [0, 1]],
         "num_params": 123456,
         "gmacs": 0.25,
-        "seconds": 60.0 + 30 * seed,
+        "seconds": 600.0,
+        "cpu_seconds": 60.0 + 30 * seed,
+        "device": "cpu",
     }
     (folder / f"{experiment.replace(' ', '_')}-{seed}.json").write_text(json.dumps(record), encoding="utf-8")
 
