@@ -1,7 +1,6 @@
 """What `prove_motion.py` trains: tiny models of all families and variants of DVT.
 
-The families' numbers of parameters are equal to 1 %, but for 6 % more in DVT: the matrices that take the motion into
-what it finds. It is not the one that computes most.
+The families' numbers of parameters are equal to 1 %, and DVT is not the one that computes most.
 """
 
 from __future__ import annotations

@@ -58,11 +58,8 @@ def test_an_ablation_changes_one_thing_of_dvt() -> None:
 
 
 def test_families_have_the_same_number_of_parameters() -> None:
-    """To 1 %, DVT with its motion among the keys alone; what takes motion into the values comes on top."""
-    sizes = [num_params(name) for name in (*FAMILIES[1:], "divided space-time")]
+    sizes = [num_params(name) for name in (*FAMILIES, "divided space-time")]
     assert max(sizes) < 1.01 * min(sizes)
-    assert num_params("motion steers only") < 1.02 * min(sizes)
-    assert num_params("DVT") < 1.07 * min(sizes)
 
 
 def test_dvt_computes_no_more_than_divided_attention() -> None:
