@@ -100,7 +100,7 @@ VIDEOTX_INLINE int take_difference(Bits& bits, const DcTable& table) {
 // What to do when the last of several coefficients that were looked up is the last of a block: `next` is its index, with
 // kEndOfBlock where the block ended by a code. Otherwise some of what was looked up may be of the next block.
 VIDEOTX_INLINE std::size_t end_block(Bits& bits, int length, const AcTable& table, std::size_t k,
-                                                            std::size_t next, std::int16_t* block) {
+                                     std::size_t next, std::int16_t* block) {
   const std::size_t last = next - kEndOfBlock;
   if (last < 63) [[likely]] {
     drop(bits, length);
@@ -114,7 +114,7 @@ VIDEOTX_INLINE std::size_t end_block(Bits& bits, int length, const AcTable& tabl
 // The AC coefficients of a block, put in place. Returns the index of the last one. Inlined always: as a call it would keep
 // the bits in memory.
 VIDEOTX_INLINE std::size_t take_coefficients(Bits& bits, const AcTable& table,
-                                                                    std::int16_t* block) {
+                                             std::int16_t* block) {
   constexpr int kStepsPerRefill = 56 / kAcLookAhead;
   std::size_t k = 0;
   for (;;) {
