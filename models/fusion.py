@@ -52,7 +52,7 @@ class MixerFusion(nn.Module):
 
     def _mix_branches(self, z: Tensor) -> Tensor:
         # From the left, with branches in front: as a map of the last axis it would be a product of millions of rows by
-        # as many columns as there are branches, which no library is good at.
+        # as many columns as there are branches, slower on a CPU and several times slower on a GPU.
         mlp = self.mix_branches
         hidden = mlp.activation(mlp.fc1.weight @ z.flatten(1) + mlp.fc1.bias.unsqueeze(-1))
         return (mlp.fc2.weight @ hidden + mlp.fc2.bias.unsqueeze(-1)).view_as(z)

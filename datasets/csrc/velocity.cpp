@@ -37,10 +37,9 @@ struct Places {
 
 // What another picture, `away` frames later (or, negative, earlier), says about the block at (x, y): the velocity v with
 // v = field(position + away * v), searched from a guess. The index of the cell that knows, which may know nothing.
-VIDEOTX_INLINE std::int32_t pull(const Places& places, const float* field_x,
-                                 const float* field_y,
-                                 const float* field_rate, float x, float y,
-                                 float away, float guess_x, float guess_y) {
+VIDEOTX_INLINE std::int32_t pull(const Places& places, const float* field_x, const float* field_y,
+                                 const float* field_rate, float x, float y, float away, float guess_x,
+                                 float guess_y) {
   const std::int32_t first = places.cell(x + away * guess_x, y + away * guess_y);
   const float rate = field_rate[first];
   const float found_x = field_x[first];

@@ -29,7 +29,7 @@ def depthwise_conv3d(x: Tensor, weight: Tensor, stride: tuple[int, ...], padding
 def _on_cpu(x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int]) -> Tensor:
     """Forward torch's own; backward the sum over the kernel's frames of 2-D convolutions' gradients, at least float32.
 
-    The gradients of depthwise 3-D convolutions take one and a half to five times as long there (torch 2.13), and in
+    The gradients of depthwise 3-D convolutions take up to five times as long there (torch 2.13), and in
     bfloat16 oneDNN computes wrong ones, not a number among them.
     """
     return F.conv3d(x, weight, None, stride, padding, groups=len(weight))
