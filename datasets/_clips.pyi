@@ -4,12 +4,26 @@ import numpy as np
 import numpy.typing as npt
 
 def decode_picture(
-    data: bytes, size: tuple[int, int], top: int, left: int, out: npt.NDArray[np.uint8], plain: bool = False
+    data: bytes,
+    size: tuple[int, int],
+    region: tuple[int, int, int, int],
+    out: npt.NDArray[np.uint8],
+    plain: bool = False,
 ) -> None:
-    """Decode the part of a JPEG that begins at (top, left) into ``out``, RGB uint8 ``(y, x, 3)``.
+    """Decode the part (top, left, height, width) of a JPEG into ``out``, RGB uint8 ``(y, x, 3)``.
 
-    Equal to what libjpeg-turbo makes of the whole picture, bit for bit. Raises ValueError when it is not a baseline
-    JPEG of ``size`` (height, width) in 4:2:0 or 4:4:4, or ends early.
+    Equal to what libjpeg-turbo makes of the whole picture, bit for bit; where ``out`` is of another size than the
+    region, to that as :func:`resize` makes it. Raises ValueError when it is not a baseline JPEG of ``size`` (height,
+    width) in 4:2:0 or 4:4:4, or ends early.
+    """
+
+def resize(
+    pictures: npt.NDArray[np.uint8], region: tuple[int, int, int, int], out: npt.NDArray[np.uint8], plain: bool = False
+) -> None:
+    """The part (top, left, height, width) of pictures ``(frame, y, x, 3)`` into ``out``, at its size.
+
+    Equal to what torch's antialiased bilinear ``interpolate`` makes of that part, bit for bit. Raises ValueError where
+    it is not inside the pictures.
     """
 
 def to_rgb_units(stored: npt.NDArray[np.uint8], zero: int, scale: int, out: npt.NDArray[np.int16]) -> None:
@@ -35,12 +49,11 @@ def reduce_picture(
     x: npt.NDArray[np.int32],
     y: npt.NDArray[np.int32],
     out: npt.NDArray[np.float32],
-    top: int,
-    left: int,
+    region: tuple[int, int, int, int],
     shown: npt.NDArray[np.uint8] | None,
 ) -> None:
     """The same of one JPEG in 4:4:4 whose value 128 means 0, ``out`` being ``(1, row, column, 6)``; and, where
-    ``shown`` is given, its part that begins at (top, left), as ``decode_picture`` gives it."""
+    ``shown`` is given, its part (top, left, height, width), as :func:`decode_picture` gives it."""
 
 def trace(
     motion: npt.NDArray[np.int16],

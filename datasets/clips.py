@@ -17,7 +17,7 @@ from videotx.datasets.labels import Annotations, stored_targets
 from videotx.datasets.residual import ResidualGrid
 from videotx.datasets.sample import Clip
 from videotx.datasets.shards import Shards
-from videotx.datasets.show import show_motion, show_region, show_residual
+from videotx.datasets.show import mirror, show_motion, show_residual
 from videotx.datasets.trace import trace
 from videotx.datasets.views import ClipSpec, Sampling, Views
 
@@ -171,11 +171,11 @@ class ClipDataset(Dataset[Clip]):
 
     def _show(self, row: int, frames: npt.NDArray[np.int64], stream: str, window: Window) -> torch.Tensor:
         """What the window shows of pictures, of which nothing else is decoded."""
-        stored = self.shards.read(row, frames, [stream], window.region())
+        stored = self.shards.read(row, frames, [stream], window)
         if stored.residual is not None:
             return show_residual(stored.residual, window)
         assert stored.rgb is not None  # it was asked for
-        return show_region(stored.rgb, window)
+        return mirror(torch.from_numpy(stored.rgb), window)
 
     def _with_motion(self, clip: Clip, window: Window, count: int) -> Clip:
         """The clip with everything that comes from motion, and from residual where it is asked for too."""
@@ -193,9 +193,7 @@ class ClipDataset(Dataset[Clip]):
             size = self.shards.picture_size(clip.row, "residual")
             grid = ResidualGrid.under(native, *size, self.geometry.patch)
             run_of_residual = range(first, last + 1)
-            cells, shown = self.shards.reduce_residual(
-                clip.row, run_of_residual, grid, frames, window.on(*size).region()
-            )
+            cells, shown = self.shards.reduce_residual(clip.row, run_of_residual, grid, frames, window.on(*size))
             cells = replace(cells, first=first - begin)
             clip = replace(clip, frame_residual=show_residual(shown, window))
         traced = trace(run.motion, run.ref, positions, native, patch=self.geometry.patch, block=block, residual=cells)

@@ -77,6 +77,11 @@ class Window:
         return region
 
     @property
+    def out_size(self) -> tuple[int, int]:
+        """(height, width) of what is shown."""
+        return self.out_height, self.out_width
+
+    @property
     def scale(self) -> tuple[float, float]:
         """(x, y): pixels shown per sample of the picture; x is negative when mirrored."""
         x = self.out_width / self.width

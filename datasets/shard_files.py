@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from videotx.datasets import _clips
-from videotx.datasets.geometry import Region
+from videotx.datasets.geometry import Region, Window
 from videotx.datasets.residual import ResidualGrid
+from videotx.datasets.resize import resize
 from videotx.pipeline.store import JpegFrames, ShardFormatError, decompress, parse_array, read_index
 
 MOST_OPEN_FILES: Final = 256
@@ -61,17 +62,24 @@ class DataFile:
         if hasattr(self, "_file"):
             os.close(self._file)
 
-    def read(self, frames: Sequence[int] | npt.NDArray[np.int64], region: Region | None = None) -> npt.NDArray[Any]:
-        """The frames asked for, ``(frame, ...)``; of pictures, where a ``region`` is given, that part alone.
+    def read(self, frames: Sequence[int] | npt.NDArray[np.int64], window: Window | None = None) -> npt.NDArray[Any]:
+        """The frames asked for, ``(frame, ...)``; of pictures, where a ``window`` is given, what it shows, unmirrored.
 
         Raises ShardReadError on any damage, naming the frame.
         """
-        shape = self.array.shape if region is None else (region.height, region.width, *self.array.shape[2:])
+        shape = self.array.shape if window is None else (*window.out_size, *self.array.shape[2:])
         out = np.empty((len(frames), *shape), self.array.dtype)
+        region = None if window is None else self._region(window)
         for i, frame in enumerate(frames):
             with self._named(frame):
                 self._read_into(int(frame), out[i], region)
         return out
+
+    def _region(self, window: Window) -> Region:
+        """What a window shows of these pictures."""
+        if (window.frame_height, window.frame_width) != self.array.shape[:2]:
+            raise ValueError(f"{self.path}: expected a window of pictures of {self.array.shape[:2]}, got {window}")
+        return window.region()
 
     @contextmanager
     def _named(self, frame: int) -> Iterator[None]:
@@ -93,14 +101,15 @@ class DataFile:
     def _read_into(self, frame: int, out: npt.NDArray[Any], region: Region | None) -> None:
         data, codec, shape = self._stored(frame), self.array.frames, self.array.shape
         if isinstance(codec, JpegFrames):
-            top, left = (0, 0) if region is None else (region.top, region.left)
-            _clips.decode_picture(codec.checked_picture(data), (shape[0], shape[1]), top, left, out)
+            height, width = shape[:2]
+            part = region or Region(0, 0, height, width)
+            _clips.decode_picture(codec.checked_picture(data), (height, width), part, out)
         elif region is None:
             decode_numbers(data, out)
         else:
-            whole = np.empty(shape, out.dtype)
+            whole = np.empty((1, *shape), out.dtype)
             decode_numbers(data, whole)
-            out[...] = whole[region.slices]
+            out[...] = resize(whole, region, out.shape[:2])[0]
 
     def reduce(
         self,
@@ -108,14 +117,15 @@ class DataFile:
         grid: ResidualGrid,
         units: tuple[int, int],
         shown: Mapping[int, npt.NDArray[Any]],
-        region: Region,
+        window: Window,
     ) -> npt.NDArray[np.float32]:
         """The residual of frames reduced to the cells of ``grid``, ``(frame, row, column, 6)``.
 
-        ``units`` are (zero, scale) of the stored values. What frames show in ``region`` goes into ``shown``. Raises
+        ``units`` are (zero, scale) of the stored values. What ``window`` shows of frames goes into ``shown``. Raises
         ShardReadError on any damage, naming the frame.
         """
         zero, scale = units
+        region = self._region(window)
         values = grid.room(len(frames))
         codec, (height, width) = self.array.frames, self.array.shape[:2]
         for i, frame in enumerate(frames):
@@ -123,15 +133,13 @@ class DataFile:
             with self._named(frame):
                 if isinstance(codec, JpegFrames) and zero == _MIDDLE:
                     data = codec.checked_picture(self._stored(frame))
-                    _clips.reduce_picture(
-                        data, (height, width), scale, grid.x, grid.y, values[i : i + 1], region.top, region.left, out
-                    )
+                    _clips.reduce_picture(data, (height, width), scale, grid.x, grid.y, values[i : i + 1], region, out)
                     continue
                 whole = np.empty((1, *self.array.shape), self.array.dtype)
                 self._read_into(int(frame), whole[0], None)
                 _clips.reduce_pictures(whole, zero, scale, grid.x, grid.y, values[i : i + 1])
                 if out is not None:
-                    out[...] = whole[0][region.slices]
+                    out[...] = resize(whole, region, out.shape[:2])[0]
         return values
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 
-from videotx.datasets.geometry import Region
+from videotx.datasets.geometry import Window
 from videotx.datasets.residual import ResidualCells, ResidualGrid, ResidualPictures
 from videotx.datasets.shard_files import DataFile, FileCache, ShardReadError, read_column
 from videotx.pipeline.store import FORMAT, STREAM_ARRAYS, VERSION, VIDEO_COLUMNS, ShardFormatError
@@ -115,12 +115,13 @@ class Shards:
         video: int,
         frames: Sequence[int] | npt.NDArray[np.int64],
         streams: Iterable[str],
-        region: Region | None = None,
+        window: Window | None = None,
     ) -> StoredFrames:
         """Frames ``frames`` (in any order, repeats allowed) of row ``video`` of the table.
 
-        ``streams`` is a subset of rgb, motion (with ref), residual and qp. Of rgb and residual only ``region`` is
-        decoded, where one is given. Raises ValueError for an unknown stream or a failed video, IndexError for a frame
+        ``streams`` is a subset of rgb, motion (with ref), residual and qp. Of rgb and residual, where a ``window`` is
+        given, what it shows is decoded alone, at the size it is shown at but not mirrored. Raises ValueError for an
+        unknown stream, a failed video, or a window of another picture or of parts of pixels, IndexError for a frame
         that the video does not have, and ShardReadError, naming shard, video and frame, for anything missing or damaged
         on disk.
         """
@@ -134,7 +135,7 @@ class Shards:
             for name in STREAM_ARRAYS[stream]:
                 with self._named(video, f"frames {wanted.tolist()}"):
                     file = self._files.open(int(self.videos["shard"][video]), name)
-                    values = file.read(first + distinct, region if name in ("rgb", "residual") else None)
+                    values = file.read(first + distinct, window if name in ("rgb", "residual") else None)
                     arrays[name] = values if np.array_equal(distinct, wanted) else values[position]
                     if name == "residual":
                         arrays[name] = ResidualPictures(arrays[name], *_units(file))
@@ -146,19 +147,19 @@ class Shards:
         frames: range,
         grid: ResidualGrid,
         sampled: npt.NDArray[np.int64],
-        region: Region,
+        window: Window,
     ) -> tuple[ResidualCells, ResidualPictures]:
-        """The residual of a run of frames reduced to cells, and the ``region`` of those that are ``sampled``.
+        """The residual of a run of frames reduced to cells, and what ``window`` shows of those that are ``sampled``.
 
-        Equal to reading whole pictures and reducing them, at a fraction of the cost. Raises as :meth:`read` does.
+        Equal to reading and reducing whole pictures, at a fraction of the cost. Raises as :meth:`read` does.
         """
         first, _ = self._place(video, (frames[0], frames[-1], *sampled.tolist()))
         distinct, position = np.unique(sampled, return_inverse=True)
         with self._named(video, f"frames {frames[0]} to {frames[-1]}"):
             file = self._files.open(int(self.videos["shard"][video]), "residual")
-            pictures = np.empty((len(distinct), region.height, region.width, 3), file.array.dtype)
+            pictures = np.empty((len(distinct), *window.out_size, 3), file.array.dtype)
             shown = {first + frame: pictures[i] for i, frame in enumerate(distinct.tolist())}
-            values = file.reduce(first + np.array(frames), grid, _units(file), shown, region)
+            values = file.reduce(first + np.array(frames), grid, _units(file), shown, window)
             if not np.array_equal(distinct, sampled):
                 pictures = pictures[position]
             return ResidualCells(values, grid), ResidualPictures(pictures, *_units(file))

@@ -5,50 +5,38 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 
 from videotx.datasets import _clips
 from videotx.datasets.geometry import Window
 from videotx.datasets.residual import ResidualPictures
+from videotx.datasets.resize import resize
 
 
 def show_pixels(frames: npt.NDArray[np.uint8] | npt.NDArray[np.int16], window: Window) -> torch.Tensor:
-    """What a window shows of whole frames ``(t, y, x, channel)``, as :func:`show_region` does.
+    """What a window shows of whole frames ``(t, y, x, channel)``: ``(t, h, w, c)``, same dtype.
 
     The window's sizes are those of ``frames`` and its borders whole pixels. Raises ValueError otherwise.
     """
     if frames.shape[1:3] != (window.frame_height, window.frame_width):
         raise ValueError(f"expected frames of {window.frame_height} x {window.frame_width}, got {frames.shape[1:3]}")
-    return show_region(frames[:, *window.region().slices], window)
+    return mirror(torch.from_numpy(resize(frames, window.region(), window.out_size)), window)
 
 
-def show_region(cropped: npt.NDArray[np.uint8] | npt.NDArray[np.int16], window: Window) -> torch.Tensor:
-    """The pixels of a window's region ``(t, y, x, channel)`` resized (bilinear, antialiased) and mirrored; same dtype,
-    ``(t, h, w, c)``."""
-    shown = torch.from_numpy(cropped)
-    if cropped.shape[1:3] != (window.out_height, window.out_width):
-        planes = shown.permute(0, 3, 1, 2)  # t c h w, channels last in memory
-        if planes.dtype != torch.uint8:
-            planes = planes.float()
-        resized = F.interpolate(planes, (window.out_height, window.out_width), mode="bilinear", antialias=True)
-        if resized.dtype != shown.dtype:
-            resized = resized.round()
-        shown = resized.to(shown.dtype).permute(0, 2, 3, 1)
-    if window.flip:
-        shown = shown.flip(2)
-    return shown.contiguous()
+def mirror(pictures: torch.Tensor, window: Window) -> torch.Tensor:
+    """Pictures ``(t, h, w, c)`` of what a window shows, mirrored left to right where it says so."""
+    return pictures.flip(2) if window.flip else pictures
 
 
-def show_residual(cropped: ResidualPictures, window: Window) -> torch.Tensor:
-    """The residual of a window's region as :func:`show_region` shows it, int16 RGB units.
+def show_residual(pictures: ResidualPictures, window: Window) -> torch.Tensor:
+    """The residual of what a window shows, at its size, in RGB units: int16 ``(t, h, w, 3)``, mirrored as it says.
 
     Resized as stored, before it is brought to units: what a JPEG holds is rounded to two units anyway.
     """
-    shown = show_region(cropped.stored, window)
+    shown = mirror(torch.from_numpy(pictures.stored), window)
     if shown.dtype == torch.int16:
-        return shown if (cropped.zero, cropped.scale) == (0, 1) else (shown - cropped.zero) * cropped.scale
+        return shown if (pictures.zero, pictures.scale) == (0, 1) else (shown - pictures.zero) * pictures.scale
     units = torch.empty(shown.shape, dtype=torch.int16)
-    _clips.to_rgb_units(shown.numpy(), cropped.zero, cropped.scale, units.numpy())
+    _clips.to_rgb_units(shown.numpy(), pictures.zero, pictures.scale, units.numpy())
     return units
 
 

@@ -101,11 +101,11 @@ VIDEOTX_CLONES const Planes& JpegPicture::read(const Region& region) {
 }
 
 // Chroma of half size at the pixels of one row of the region, plus one before where the region begins at an odd one.
-void JpegPicture::chroma_row(std::size_t component, int y, const Region& region, std::uint8_t* out) {
+void JpegPicture::chroma_row(std::size_t component, int y, std::uint8_t* out) {
   const int last_row = (header_.height + 1) / 2 - 1;
   const int last_column = (header_.width + 1) / 2 - 1;
-  const int first = region.left / 2 - 8 * planes_.first_column;  // in the plane, as what follows
-  const int count = (region.left + region.width + 1) / 2 - region.left / 2;
+  const int first = shown_.left / 2 - 8 * planes_.first_column;  // in the plane, as what follows
+  const int count = (shown_.left + shown_.width + 1) / 2 - shown_.left / 2;
   const int last = last_column - 8 * planes_.first_column;
   const auto samples_of = [&](int row) {
     return planes_.samples[component].data() +
@@ -129,29 +129,32 @@ void JpegPicture::chroma_row(std::size_t component, int y, const Region& region,
   transforms_->upsample(sums_.data(), static_cast<std::size_t>(count), out);
 }
 
-void JpegPicture::rgb(const Region& region, std::uint8_t* out) {
+void JpegPicture::show(const Region& region) {
   check_inside(region, known_);
-  const Planes& from = planes_;
+  shown_ = region;
   const auto width = static_cast<std::size_t>(region.width);
-  const int mcu = header_.mcu();
-  const auto left = static_cast<std::size_t>(region.left - mcu * from.first_column);
   cb_.resize(width + 4 + kRowPiece);
   cr_.resize(width + 4 + kRowPiece);
   sums_.resize(width / 2 + 4 + kRowPiece);
-  const auto to_rgb = transforms_->to_rgb;
-  for (int y = region.top; y < region.top + region.height; ++y, out += 3 * width) {
-    const auto row = static_cast<std::size_t>(y - mcu * from.first_row);
-    const std::uint8_t* luma = from.samples[0].data() + row * from.stride[0] + left;
-    if (!header_.halved()) {
-      const std::size_t at = row * from.stride[1] + left;
-      to_rgb(luma, from.samples[1].data() + at, from.samples[2].data() + at, width, out);
-      continue;
-    }
-    chroma_row(1, y, region, cb_.data());
-    chroma_row(2, y, region, cr_.data());
-    const std::size_t odd = static_cast<std::size_t>(region.left % 2);
-    to_rgb(luma, cb_.data() + odd, cr_.data() + odd, width, out);
+}
+
+void JpegPicture::rgb(int row, std::uint8_t* out) {
+  const Planes& from = planes_;
+  const int y = shown_.top + row;
+  const auto width = static_cast<std::size_t>(shown_.width);
+  const int mcu = header_.mcu();
+  const auto left = static_cast<std::size_t>(shown_.left - mcu * from.first_column);
+  const auto in_planes = static_cast<std::size_t>(y - mcu * from.first_row);
+  const std::uint8_t* const luma = from.samples[0].data() + in_planes * from.stride[0] + left;
+  if (!header_.halved()) {
+    const std::size_t at = in_planes * from.stride[1] + left;
+    transforms_->to_rgb(luma, from.samples[1].data() + at, from.samples[2].data() + at, width, out);
+    return;
   }
+  chroma_row(1, y, cb_.data());
+  chroma_row(2, y, cr_.data());
+  const auto odd = static_cast<std::size_t>(shown_.left % 2);
+  transforms_->to_rgb(luma, cb_.data() + odd, cr_.data() + odd, width, out);
 }
 
 }  // namespace videotx

@@ -35,13 +35,16 @@ class JpegPicture {
   // Decode the samples that a region needs; it must lie in the picture. Throws JpegError when the data end early.
   const Planes& read(const Region& region);
 
-  // RGB (y, x, channel) of a region, all of which `read` has decoded. Throws JpegError where it has not.
-  void rgb(const Region& region, std::uint8_t* out);
+  // The region's rows are about to be asked for, all of which `read` has decoded. Throws JpegError where it has not.
+  void show(const Region& region);
+
+  // RGB (x, channel) of a row of that region, counted from its first.
+  void rgb(int row, std::uint8_t* out);
 
  private:
   void unstuff(std::span<const std::uint8_t> scan);
   void prepare(const Region& region);
-  void chroma_row(std::size_t component, int y, const Region& region, std::uint8_t* out);
+  void chroma_row(std::size_t component, int y, std::uint8_t* out);
 
   const Transforms* transforms_;
   std::vector<std::uint8_t> header_bytes_;
@@ -50,6 +53,7 @@ class JpegPicture {
   std::vector<std::uint8_t> entropy_;  // the scan without stuffed bytes, and room to read beyond it
   std::size_t entropy_size_ = 0;
   Region known_;
+  Region shown_;
   Planes planes_;
   std::vector<std::uint8_t> cb_, cr_;
   std::vector<std::uint16_t> sums_;

@@ -11,8 +11,6 @@
 namespace videotx {
 namespace {
 
-#define VIDEOTX_INLINE_AVX2 VIDEOTX_AVX2 inline __attribute__((always_inline))
-
 using Register = __m256i;
 
 struct Lines {

@@ -4,11 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "clones.h"
 #include "jpeg_transform.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define VIDEOTX_AVX2 __attribute__((target("avx2")))
-
+#if defined(VIDEOTX_AVX2)
 namespace videotx {
 
 VIDEOTX_AVX2 void inverse_dct_avx2(const Block& coefficients, const Block& quantisers, std::uint8_t* out,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from videotx.datasets import _clips
 from videotx.datasets.geometry import Window
 from videotx.datasets.residual import ResidualGrid, ResidualPictures
+from videotx.datasets.resize import resize
 from videotx.datasets.shards import open_shards
 
 
@@ -46,7 +47,7 @@ def test_every_region_is_what_libjpeg_turbo_decodes(  # noqa: PLR0917
         out = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
         for plain in (False, True):
             out[:] = 0
-            _clips.decode_picture(coded, (height, width), y0, x0, out, plain)
+            _clips.decode_picture(coded, (height, width), (y0, x0, y1 - y0, x1 - x0), out, plain)
             np.testing.assert_array_equal(out, expected[y0:y1, x0:x1])
 
 
@@ -65,7 +66,7 @@ def test_pictures_with_other_codes_may_follow_each_other() -> None:
     pictures = [simplejpeg.encode_jpeg(picture(*size, 0, 10.0)), with_own_codes(*size, 1), with_own_codes(*size, 2)]
     out = np.empty((*size, 3), np.uint8)
     for i in (0, 1, 2, 0, 2, 1, 1, 0):
-        _clips.decode_picture(pictures[i], size, 0, 0, out)
+        _clips.decode_picture(pictures[i], size, (0, 0, *size), out)
         np.testing.assert_array_equal(out, simplejpeg.decode_jpeg(pictures[i]))
 
 
@@ -76,8 +77,8 @@ def test_codes_that_are_refused_stay_refused() -> None:
     broken = coded[:symbols] + bytes([12]) + coded[symbols + 1 :]
     for _ in range(2):
         with pytest.raises(ValueError, match="difference of 12 bits"):
-            _clips.decode_picture(broken, (16, 16), 0, 0, out)
-    _clips.decode_picture(coded, (16, 16), 0, 0, out)
+            _clips.decode_picture(broken, (16, 16), (0, 0, 16, 16), out)
+    _clips.decode_picture(coded, (16, 16), (0, 0, 16, 16), out)
     np.testing.assert_array_equal(out, simplejpeg.decode_jpeg(coded))
 
 
@@ -90,7 +91,7 @@ def test_damaged_pictures_are_wrong_or_an_error_and_nothing_worse(seed: int) -> 
         coded[int(random.integers(len(coded)))] = int(random.integers(256))
     cut = bytes(coded[: int(random.integers(1, len(coded) + 1))])
     try:
-        _clips.decode_picture(cut, (40, 56), 3, 5, np.empty((20, 30, 3), np.uint8))
+        _clips.decode_picture(cut, (40, 56), (3, 5, 20, 30), np.empty((20, 30, 3), np.uint8))
     except ValueError as error:
         assert str(error)  # noqa: PT017
 
@@ -98,24 +99,27 @@ def test_damaged_pictures_are_wrong_or_an_error_and_nothing_worse(seed: int) -> 
 def test_a_scan_that_ends_early_is_an_error() -> None:
     coded = simplejpeg.encode_jpeg(picture(64, 64, 1, 20.0))
     with pytest.raises(ValueError, match="ends early"):
-        _clips.decode_picture(coded[: len(coded) // 2], (64, 64), 0, 0, np.empty((64, 64, 3), np.uint8))
+        _clips.decode_picture(coded[: len(coded) // 2], (64, 64), (0, 0, 64, 64), np.empty((64, 64, 3), np.uint8))
 
 
 def test_what_the_store_does_not_write_is_refused() -> None:
     grey = np.zeros((16, 16, 1), np.uint8)
     out = np.empty((16, 16, 3), np.uint8)
     with pytest.raises(ValueError, match="3 components"):
-        _clips.decode_picture(simplejpeg.encode_jpeg(grey, colorspace="GRAY"), (16, 16), 0, 0, out)
+        _clips.decode_picture(simplejpeg.encode_jpeg(grey, colorspace="GRAY"), (16, 16), (0, 0, 16, 16), out)
     coded = simplejpeg.encode_jpeg(np.zeros((16, 24, 3), np.uint8))
     with pytest.raises(ValueError, match="expected a JPEG of 16 x 16, got 16 x 24"):
-        _clips.decode_picture(coded, (16, 16), 0, 0, out)
+        _clips.decode_picture(coded, (16, 16), (0, 0, 16, 16), out)
     with pytest.raises(ValueError, match="region inside 16 x 24"):
-        _clips.decode_picture(coded, (16, 24), 0, 9, out)
+        _clips.decode_picture(coded, (16, 24), (0, 9, 16, 16), out)
     with pytest.raises(ValueError, match="expected a JPEG, got 3 bytes"):
-        _clips.decode_picture(b"abc", (16, 24), 0, 0, out)
+        _clips.decode_picture(b"abc", (16, 24), (0, 0, 16, 16), out)
     with pytest.raises(ValueError, match="4:2:0 or 4:4:4"):
         _clips.decode_picture(
-            simplejpeg.encode_jpeg(np.zeros((16, 24, 3), np.uint8), colorsubsampling="422"), (16, 24), 0, 0, out
+            simplejpeg.encode_jpeg(np.zeros((16, 24, 3), np.uint8), colorsubsampling="422"),
+            (16, 24),
+            (0, 0, 16, 16),
+            out,
         )
 
 
@@ -128,11 +132,12 @@ def test_reduced_residual_is_that_of_whole_pictures(make_shards: Any, residual: 
     window = Window(*size, 3, 5, 64, int(random.integers(40, 100)), 64, 96, flip=bool(seed % 2))
     grid = ResidualGrid.under(window.on(200, 240), *size, 16)
     frames, sampled = range(4, 30), np.array([7, 4, 29, 7])
-    cells, shown = shards.reduce_residual(2, frames, grid, sampled, window.region())
+    cells, shown = shards.reduce_residual(2, frames, grid, sampled, window)
     whole = shards.read(2, np.array(frames), ["residual"]).residual
     assert whole is not None
     np.testing.assert_array_equal(cells.values, grid.reduce(whole).values)
-    np.testing.assert_array_equal(shown.stored, whole.stored[sampled - 4][:, *window.region().slices])
+    expected = resize(whole.stored[sampled - 4], window.region(), window.out_size)
+    np.testing.assert_array_equal(shown.stored, expected)
     assert (shown.zero, shown.scale) == (whole.zero, whole.scale)
 
 
@@ -155,14 +160,14 @@ def test_a_picture_is_reduced_as_its_pixels_are() -> None:
     x, y = np.array([0, 3, 17, 17, 40, 61], np.int32), np.array([0, 20, 21, 45], np.int32)
     coded_cells, expected = np.empty((1, 3, 5, 6), np.float32), np.empty((1, 3, 5, 6), np.float32)
     shown = np.empty((20, 30, 3), np.uint8)
-    _clips.reduce_picture(coded, (45, 61), 2, x, y, coded_cells, 12, 9, shown)
+    _clips.reduce_picture(coded, (45, 61), 2, x, y, coded_cells, (12, 9, 20, 30), shown)
     pixels = simplejpeg.decode_jpeg(coded)
     _clips.reduce_pictures(pixels[None], 128, 2, x, y, expected)
     np.testing.assert_array_equal(coded_cells, expected)
     np.testing.assert_array_equal(shown, pixels[12:32, 9:39])
     with pytest.raises(ValueError, match="ascend from 0 to 61"):
-        _clips.reduce_picture(coded, (45, 61), 2, x[:-1], y, coded_cells, 0, 0, None)
+        _clips.reduce_picture(coded, (45, 61), 2, x[:-1], y, coded_cells, (0, 0, 1, 1), None)
     with pytest.raises(ValueError, match="4:4:4"):
         _clips.reduce_picture(
-            simplejpeg.encode_jpeg(flat, colorsubsampling="420"), (45, 61), 2, x, y, expected, 0, 0, None
+            simplejpeg.encode_jpeg(flat, colorsubsampling="420"), (45, 61), 2, x, y, expected, (0, 0, 1, 1), None
         )

@@ -17,6 +17,7 @@ import zarr
 
 from videotx.datasets import shard_files
 from videotx.datasets.clips import ClipDataset, ClipIndex
+from videotx.datasets.geometry import Window
 from videotx.datasets.sample import Clip
 from videotx.datasets.shards import ShardReadError, Shards, open_shards
 from videotx.pipeline.store import ShardFormatError
@@ -131,6 +132,8 @@ def test_wrong_requests_are_refused(make_shards: Any) -> None:
         shards.read(0, [20], ["rgb"])
     with pytest.raises(ValueError, match="streams of motion, qp, residual, rgb"):
         shards.read(0, [0], ["depth"])
+    with pytest.raises(ValueError, match="window of pictures of"):
+        shards.read(0, [0], ["rgb"], Window.whole(20, 20))
     failed = int(np.flatnonzero(shards.videos["error"] != "")[0])
     with pytest.raises(ValueError, match="has no frames: cut short"):
         shards.read(failed, [0], ["rgb"])
