@@ -39,7 +39,7 @@ int mpeg4_chroma_vector(int sum) {
 class Subtractor {
  public:
   Subtractor(const Picture& current, const std::vector<Reference>& references, const Motion& motion,
-             Interpolation interpolation, int rounding, const SampleFormat& format, ResidualPlanes out)
+             Interpolation interpolation, int rounding, const SampleFormat& format, DifferencePlanes out)
       : current_(current), references_(references), motion_(motion), interpolation_(interpolation), rounding_(rounding),
         format_(format), out_(out) {}
 
@@ -194,7 +194,7 @@ class Subtractor {
   Interpolation interpolation_;
   int rounding_;
   SampleFormat format_;
-  ResidualPlanes out_;
+  DifferencePlanes out_;
 };
 
 std::size_t area(const Plane& plane) {
@@ -204,7 +204,7 @@ std::size_t area(const Plane& plane) {
 }  // namespace
 
 void subtract_prediction(const Picture& current, const std::vector<Reference>& references, const Motion& motion,
-                         Interpolation interpolation, int rounding, const SampleFormat& format, ResidualPlanes out) {
+                         Interpolation interpolation, int rounding, const SampleFormat& format, DifferencePlanes out) {
   const std::size_t cells = static_cast<std::size_t>(motion.rows) * static_cast<std::size_t>(motion.columns);
   if (motion.ref.size() != 2 * cells || motion.mv.size() != 4 * cells || (motion.block != 8 && motion.block != 4)) {
     throw std::invalid_argument("mv and ref do not fit a grid of 8x8 or 4x4 blocks");

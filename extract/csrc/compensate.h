@@ -35,13 +35,13 @@ struct SampleFormat {
   int max_sample = 255;
 };
 
-struct ResidualPlanes {
+struct DifferencePlanes {
   std::span<std::int16_t> y, cb, cr;  // of the current picture's plane sizes, zeroed by the caller
 };
 
 // Writes current - prediction for every cell whose lists are all known and whose references are at hand; the rest keeps
 // its zeros. Two lists are averaged. Throws std::invalid_argument when the buffers do not fit.
 void subtract_prediction(const Picture& current, const std::vector<Reference>& references, const Motion& motion,
-                         Interpolation interpolation, int rounding, const SampleFormat& format, ResidualPlanes out);
+                         Interpolation interpolation, int rounding, const SampleFormat& format, DifferencePlanes out);
 
 }  // namespace videotx
