@@ -7,7 +7,8 @@ import numpy.typing as npt
 from av.buffer import Buffer
 
 class CodedPicture:
-    """One picture as the bitstream describes it, in display order. Arrays are read-only views without a copy.
+    """One picture as the bitstream describes it, in display order. Arrays are read-only views without a copy, but for
+    ``mv`` and ``ref`` of MPEG-4, which is read on 8x8 luma samples.
 
     Grids cover the coded, macroblock-aligned picture: 4x4 luma samples per cell for ``mv`` (qpel, block to source) and
     ``ref`` (display distance, 0 none, -128 unknown), one macroblock per cell for the rest. Residual planes are None

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <type_traits>
 
@@ -20,26 +21,31 @@ namespace {
 std::size_t rows4(const CodedPicture& p) { return static_cast<std::size_t>(p.macroblock_rows) * 4; }
 std::size_t columns4(const CodedPicture& p) { return static_cast<std::size_t>(p.macroblock_columns) * 4; }
 
-// Part of a grid of cells: its first one, how many, and how many cells on the next one is.
+// Cells of a grid by the luma sample at their top left: the first of them, how many, and how far apart, in halves of the
+// grid's own cells. 1, 2 and 4 are the distances there are.
 struct Part {
-  int left, top;
-  std::size_t rows, columns, step;  // 1 or 2
+  std::size_t left, top, rows, columns, step;
+
+  [[nodiscard]] std::size_t row(std::size_t y) const { return (top + y * step) / 2; }
 };
 
 // `N` numbers per cell. Known steps let the compiler take many cells at once.
 template <std::size_t N, std::size_t kStep, class T>
-void copy_cells(const T* from, std::size_t columns, T* to) {
+void copy_cells(const T* from, std::size_t left, std::size_t columns, T* to) {
   for (std::size_t x = 0; x < columns; ++x) {
-    for (std::size_t i = 0; i < N; ++i) to[x * N + i] = from[x * kStep * N + i];
+    for (std::size_t i = 0; i < N; ++i) to[x * N + i] = from[(left + x * kStep) / 2 * N + i];
   }
 }
 
+// Of a row of the grid.
 template <std::size_t N, class T>
 void copy_row(const T* from, const Part& part, T* to) {
-  if (part.step == 1) {
-    std::copy_n(from, part.columns * N, to);
+  if (part.step == 2) {
+    std::copy_n(from + part.left / 2 * N, part.columns * N, to);
+  } else if (part.step == 4) {
+    copy_cells<N, 4>(from + part.left / 2 * N, 0, part.columns, to);
   } else {
-    copy_cells<N, 2>(from, part.columns, to);
+    copy_cells<N, 1>(from, part.left, part.columns, to);
   }
 }
 
@@ -48,6 +54,23 @@ template <class T>
 nb::object view(nb::handle owner, const std::vector<T>& values, std::initializer_list<std::size_t> shape) {
   if (values.empty()) return nb::none();
   return nb::cast(nb::ndarray<nb::numpy, const T>(values.data(), shape, owner));
+}
+
+// The motion of 4x4 luma samples, `N` numbers each: a view, or a copy of larger cells.
+template <std::size_t N, class T>
+nb::object cells(nb::handle self, const std::vector<T>& values, std::initializer_list<std::size_t> shape) {
+  const auto& p = nb::cast<const CodedPicture&>(self);
+  if (p.cell == 4 || values.empty()) return view(self, values, shape);
+  const Part part{0, 0, 2 * rows4(p), columns4(p), 1};  // both lists, one below the other
+  auto copy = std::make_unique<std::vector<T>>(part.rows * part.columns * N);
+  for (std::size_t row = 0; row < part.rows; ++row) {
+    copy_row<N>(values.data() + part.row(row) * part.columns / 2 * N, part, copy->data() + row * part.columns * N);
+  }
+  const T* data = copy->data();
+  const auto drop = [](void* owned) noexcept { std::unique_ptr<std::vector<T>>(static_cast<std::vector<T>*>(owned)).reset(); };
+  const nb::capsule owner(copy.get(), drop);
+  static_cast<void>(copy.release());  // the capsule has it
+  return nb::cast(nb::ndarray<nb::numpy, const T>(data, shape, owner));
 }
 
 template <class T>
@@ -70,31 +93,36 @@ using Vectors = nb::ndarray<std::int16_t, nb::shape<2, -1, -1, 2>, nb::c_contig,
 using References = nb::ndarray<std::int8_t, nb::shape<2, -1, -1>, nb::c_contig, nb::device::cpu>;
 using Quantisers = nb::ndarray<std::int8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
-// Offset in a grid of `rows` x `columns` cells of its part that `wanted` describes, `step` cells apart.
-std::size_t first_cell(std::size_t rows, std::size_t columns, const Part& wanted) {
-  const auto fits = [&](int from, std::size_t count, std::size_t cells) {
-    return from >= 0 && (count == 0 || static_cast<std::size_t>(from) + (count - 1) * wanted.step < cells);
+// Where `rows` x `columns` blocks of `block` samples, the first of which lies at the crop, are in a grid of cells of `cell`.
+Part part_of(const CodedPicture& p, int cell, int block, int crop_left, int crop_top, std::size_t rows,
+             std::size_t columns) {
+  const auto fits = [&](int from, std::size_t count, int macroblocks) {
+    if (from < 0 || from > 16 * macroblocks) return false;
+    return count == 0 || static_cast<std::size_t>(from) + (count - 1) * static_cast<std::size_t>(block) <
+                             static_cast<std::size_t>(macroblocks) * 16;
   };
-  if (!fits(wanted.top, wanted.rows, rows) || !fits(wanted.left, wanted.columns, columns)) {
+  if (!fits(crop_top, rows, p.macroblock_rows) || !fits(crop_left, columns, p.macroblock_columns)) {
     throw nb::value_error("the arrays reach beyond the coded picture");
   }
-  return static_cast<std::size_t>(wanted.top) * columns + static_cast<std::size_t>(wanted.left);
+  return {static_cast<std::size_t>(2 * crop_left / cell), static_cast<std::size_t>(2 * crop_top / cell), rows, columns,
+          static_cast<std::size_t>(2 * block / cell)};
 }
 
-// The motion of the native picture, by the 4x4 block over the top left sample of each cell of `block` samples.
+// The motion of the native picture, by the cell over the top left sample of each block of `block` samples.
 void crop_motion(const CodedPicture& p, Vectors mv, References ref, int block, int crop_left, int crop_top) {
   if (block != 4 && block != 8) throw nb::value_error("expected blocks of 4 or 8");
-  const Part part{crop_left / 4, crop_top / 4, ref.shape(1), ref.shape(2), static_cast<std::size_t>(block / 4)};
-  const std::size_t first = first_cell(rows4(p), columns4(p), part);
+  const Part part = part_of(p, p.cell, block, crop_left, crop_top, ref.shape(1), ref.shape(2));
   if (mv.shape(1) != part.rows || mv.shape(2) != part.columns) throw nb::value_error("mv and ref differ in shape");
-  if (p.ref.size() != 2 * rows4(p) * columns4(p) || p.mv.size() != 2 * p.ref.size()) {
+  const std::size_t columns = columns4(p) * 4 / static_cast<std::size_t>(p.cell);
+  const std::size_t rows = rows4(p) * 4 / static_cast<std::size_t>(p.cell);
+  if (p.ref.size() != 2 * rows * columns || p.mv.size() != 2 * p.ref.size()) {
     throw nb::value_error("the picture holds no motion");
   }
   std::int16_t* to_mv = mv.data();
   std::int8_t* to_ref = ref.data();
   for (std::size_t list = 0; list < 2; ++list) {
     for (std::size_t row = 0; row < part.rows; ++row) {
-      const std::size_t at = list * rows4(p) * columns4(p) + first + row * part.step * columns4(p);
+      const std::size_t at = (list * rows + part.row(row)) * columns;
       copy_row<2>(p.mv.data() + 2 * at, part, to_mv);
       copy_row<1>(p.ref.data() + at, part, to_ref);
       to_mv += 2 * part.columns;
@@ -104,11 +132,10 @@ void crop_motion(const CodedPicture& p, Vectors mv, References ref, int block, i
 }
 
 void crop_quantisers(const CodedPicture& p, Quantisers qp, int crop_left, int crop_top) {
-  const Part part{crop_left / 16, crop_top / 16, qp.shape(0), qp.shape(1), 1};
+  const Part part = part_of(p, 16, 16, crop_left, crop_top, qp.shape(0), qp.shape(1));
   const auto columns = static_cast<std::size_t>(p.macroblock_columns);
-  const std::size_t first = first_cell(static_cast<std::size_t>(p.macroblock_rows), columns, part);
   for (std::size_t row = 0; row < part.rows; ++row) {
-    copy_row<1>(p.qp.data() + first + row * columns, part, qp.data() + row * part.columns);
+    copy_row<1>(p.qp.data() + part.row(row) * columns, part, qp.data() + row * part.columns);
   }
 }
 
@@ -163,12 +190,12 @@ void bind_coded_picture(nb::module_& m) {
       .def_prop_ro("mv",
                    [](nb::handle self) {
                      const CodedPicture& p = record(self);
-                     return view(self, p.mv, {2, rows4(p), columns4(p), 2});
+                     return cells<2>(self, p.mv, {2, rows4(p), columns4(p), 2});
                    })
       .def_prop_ro("ref",
                    [](nb::handle self) {
                      const CodedPicture& p = record(self);
-                     return view(self, p.ref, {2, rows4(p), columns4(p)});
+                     return cells<1>(self, p.ref, {2, rows4(p), columns4(p)});
                    })
       .def_prop_ro("weights",
                    [](nb::handle self) {

@@ -48,8 +48,9 @@ struct CodedPicture {
   int chroma_block_width = 8;  // samples of one chroma plane per macroblock; 0 without chroma
   int chroma_block_height = 8;
 
-  // [list][4x4 row][4x4 column]. While a picture is being read, `ref` indexes `references` and -1 means "no vector";
+  // [list][row][column] of cells. While a picture is being read, `ref` indexes `references` and -1 means "no vector";
   // DisplayResolver turns it into the signed display distance, with the codes above.
+  int cell = 4;                  // luma samples across one: 4, or 8 where no block with a vector is smaller
   std::vector<std::int16_t> mv;  // x, y interleaved
   std::vector<std::int8_t> ref;
   std::vector<PictureId> references;

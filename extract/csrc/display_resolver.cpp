@@ -5,6 +5,21 @@
 #include <utility>
 
 namespace videotx {
+namespace {
+
+// References are shared by 8x8 samples, so one lookup serves four cells.
+void resolve_pairs(CodedPicture& picture, const std::array<std::int8_t, 256>& distance_of) {
+  const auto columns = static_cast<std::size_t>(picture.macroblock_columns) * 4;
+  for (std::size_t row = 0; row + 2 * columns <= picture.ref.size(); row += 2 * columns) {
+    std::int8_t* upper = picture.ref.data() + row;
+    for (std::size_t x = 0; x < columns; x += 2) {
+      upper[x] = upper[x + 1] = distance_of[static_cast<std::uint8_t>(upper[x])];
+    }
+    std::copy_n(upper, columns, upper + columns);
+  }
+}
+
+}  // namespace
 
 void DisplayResolver::display(CodedPicture&& picture) {
   set_place(picture.id, next_index_);
@@ -54,14 +69,10 @@ void DisplayResolver::resolve(Waiting& waiting) const {
     if (distance != 0 && distance >= -127 && distance <= 127) distance_of[i] = static_cast<std::int8_t>(distance);
   }
   distance_of[255] = kRefNone;  // -1
-  // References are shared by 8x8 samples, so one lookup serves four cells.
-  const auto columns = static_cast<std::size_t>(picture.macroblock_columns) * 4;
-  for (std::size_t row = 0; row + 2 * columns <= picture.ref.size(); row += 2 * columns) {
-    std::int8_t* upper = picture.ref.data() + row;
-    for (std::size_t x = 0; x < columns; x += 2) {
-      upper[x] = upper[x + 1] = distance_of[static_cast<std::uint8_t>(upper[x])];
-    }
-    std::copy_n(upper, columns, upper + columns);
+  if (picture.cell == 8) {
+    for (std::int8_t& ref : picture.ref) ref = distance_of[static_cast<std::uint8_t>(ref)];
+  } else {
+    resolve_pairs(picture, distance_of);
   }
   // A field may refer to the other field of its own picture.
   for (std::size_t i = 0; i < std::min<std::size_t>(picture.references.size(), 128); ++i) {

@@ -29,9 +29,10 @@ struct ResidualPlanes {
   std::vector<std::int16_t> y;   // 16 rows x 16 columns per macroblock
   std::vector<std::int16_t> cb;  // chroma_height x chroma_width per macroblock
   std::vector<std::int16_t> cr;
-  // By macroblock; who writes samples says so here.
+  // By macroblock: a bit for each 8x8 block of its luma, row by row, and one for its part of either chroma plane. Who writes
+  // samples says so here.
   std::vector<std::uint8_t> written;
-  static constexpr std::uint8_t kLuma = 1, kChroma = 2;
+  static constexpr std::uint8_t kLuma = 0x0F, kCb = 0x10, kCr = 0x20;
 };
 
 // Makes planes for the pictures of one reader, which may outlive it and be let go of by any thread.

@@ -55,9 +55,13 @@ ResidualSink::ResidualSink(const Slice& slice, const Macroblock& mb)
 }
 
 std::int16_t* ResidualSink::at(BlockPlace place) const {
-  for (std::uint8_t* written : written_) {
-    *written |= place.plane == 0 ? ResidualPlanes::kLuma : ResidualPlanes::kChroma;
+  constexpr std::uint8_t kPlanes[3] = {ResidualPlanes::kLuma, ResidualPlanes::kCb, ResidualPlanes::kCr};
+  std::uint8_t blocks = kPlanes[place.plane];
+  // Those of a field macroblock lie on all lines of two.
+  if (place.plane == 0 && written_[0] == written_[1]) {
+    blocks = static_cast<std::uint8_t>(1U << (place.row / 2 * 2 + place.column / 2));
   }
+  for (std::uint8_t* written : written_) *written |= blocks;
   return plane_[place.plane] + static_cast<std::size_t>(place.row) * 4 * stride_[place.plane] +
          static_cast<std::size_t>(place.column) * 4;
 }

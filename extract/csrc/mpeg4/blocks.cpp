@@ -4,6 +4,20 @@
 #include "mpeg4/vop_reader.h"
 
 namespace videotx::mpeg4 {
+namespace {
+
+// As ResidualPlanes::written has them: a pattern backwards. Luma blocks of a field macroblock lie on all of its lines.
+std::uint8_t written_blocks(int cbp, bool field_dct) {
+  constexpr std::array<std::uint8_t, 16> kBackwards = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
+  unsigned luma = kBackwards[static_cast<std::size_t>(cbp >> 2 & 15)];
+  if (field_dct) luma = (luma | luma << 2 | luma >> 2) & ResidualPlanes::kLuma;
+  const auto chroma = static_cast<unsigned>(cbp);
+  const unsigned cb = (chroma & 2) != 0 ? ResidualPlanes::kCb : 0;
+  const unsigned cr = (chroma & 1) != 0 ? ResidualPlanes::kCr : 0;
+  return static_cast<std::uint8_t>(luma | cb | cr);
+}
+
+}  // namespace
 
 bool VopReader::read_intra_dc(int block) {
   const int size = block < 4 ? kDcSizeLuma.read(bits_) : kDcSizeChroma.read(bits_);
@@ -35,9 +49,7 @@ bool VopReader::read_inter_residual(const Macroblock& mb, int num_blocks) {
   const std::ptrdiff_t chroma_stride = 8 * columns_;
   const std::ptrdiff_t stride = 2 * chroma_stride;
   ResidualPlanes& planes = *picture_.residual;
-  std::uint8_t& written = planes.written[static_cast<std::size_t>(mb.number)];
-  if ((mb.cbp & 0x3C) != 0) written |= ResidualPlanes::kLuma;
-  if ((mb.cbp & 3) != 0) written |= ResidualPlanes::kChroma;
+  planes.written[static_cast<std::size_t>(mb.number)] |= written_blocks(mb.cbp, mb.field_dct);
   std::int16_t* luma = planes.y.data() + 16 * mb.row * stride + 16 * mb.column;
   const std::ptrdiff_t chroma = 8 * mb.row * chroma_stride + 8 * mb.column;
   // Blocks 0 and 1 of a field macroblock are the lines of the top field.
@@ -60,19 +72,14 @@ void VopReader::put_class(const Macroblock& mb, MacroblockClass value) {
 
 void VopReader::put_vectors(const Macroblock& mb, int list, const std::array<Vector, 4>& vectors) {
   const int unit = vol_.quarter_sample ? 1 : 2;
-  const std::size_t stride = static_cast<std::size_t>(columns_) * 4;
-  const std::size_t list_start = static_cast<std::size_t>(list) * stride * 4 * static_cast<std::size_t>(motion_.rows);
-  std::size_t at = list_start + static_cast<std::size_t>(mb.row) * 4 * stride + static_cast<std::size_t>(mb.column) * 4;
-  for (std::size_t half = 0; half < 4; half += 2) {
-    std::array<std::int16_t, 8> row;  // built once for both rows of cells that share it
-    for (std::size_t column = 0; column < 4; ++column) {
-      const Vector vector = vectors[half + (column >> 1)];
-      row[2 * column] = static_cast<std::int16_t>(vector.x * unit);
-      row[2 * column + 1] = static_cast<std::int16_t>(vector.y * unit);
-    }
-    for (int i = 0; i < 2; ++i, at += stride) {
-      std::copy_n(row.data(), 8, picture_.mv.data() + 2 * at);
-      std::fill_n(picture_.ref.data() + at, 4, static_cast<std::int8_t>(list));
+  const std::size_t stride = static_cast<std::size_t>(columns_) * 2;
+  const std::size_t list_start = static_cast<std::size_t>(list) * stride * 2 * static_cast<std::size_t>(motion_.rows);
+  std::size_t at = list_start + static_cast<std::size_t>(mb.row) * 2 * stride + static_cast<std::size_t>(mb.column) * 2;
+  for (std::size_t block = 0; block < 4; block += 2, at += stride) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      picture_.mv[2 * (at + i)] = static_cast<std::int16_t>(vectors[block + i].x * unit);
+      picture_.mv[2 * (at + i) + 1] = static_cast<std::int16_t>(vectors[block + i].y * unit);
+      picture_.ref[at + i] = static_cast<std::int8_t>(list);
     }
   }
 }

@@ -35,17 +35,17 @@ char letter(VopType type) {
 void mark_missing(CodedPicture& picture) {
   constexpr std::int8_t kNowhere = 127;  // no entry of `references`, hence unknown
   const auto columns = static_cast<std::size_t>(picture.macroblock_columns);
-  const std::size_t stride = columns * 4;
-  const std::size_t list_size = stride * 4 * static_cast<std::size_t>(picture.macroblock_rows);
+  const std::size_t stride = columns * 2;
+  const std::size_t list_size = stride * 2 * static_cast<std::size_t>(picture.macroblock_rows);
   for (std::size_t number = 0; number < picture.macroblock_class.size(); ++number) {
     if (picture.macroblock_class[number] != static_cast<std::uint8_t>(MacroblockClass::kMissing)) continue;
     picture.damaged = true;
-    const std::size_t start = number / columns * 4 * stride + number % columns * 4;
-    for (std::size_t row = 0; row < 4; ++row) {
+    const std::size_t start = number / columns * 2 * stride + number % columns * 2;
+    for (std::size_t row = 0; row < 2; ++row) {
       for (std::size_t list = 0; list < (picture.type == 'B' ? 2U : 1U); ++list) {
         const std::size_t at = list * list_size + start + row * stride;
-        std::fill_n(picture.ref.begin() + static_cast<std::ptrdiff_t>(at), 4, kNowhere);
-        std::fill_n(picture.mv.begin() + static_cast<std::ptrdiff_t>(2 * at), 8, std::int16_t{0});
+        std::fill_n(picture.ref.begin() + static_cast<std::ptrdiff_t>(at), 2, kNowhere);
+        std::fill_n(picture.mv.begin() + static_cast<std::ptrdiff_t>(2 * at), 4, std::int16_t{0});
       }
     }
   }
@@ -196,8 +196,9 @@ CodedPicture Reader::empty_picture(const Vop& vop, std::int64_t number) {
   picture.macroblock_columns = motion_.columns;
   picture.macroblock_rows = motion_.rows;
   const std::size_t count = motion_.flags.size();
-  picture.mv.assign(count * 64, 0);
-  picture.ref.assign(count * 32, -1);
+  picture.cell = 8;
+  picture.mv.assign(count * 16, 0);  // two lists of four cells
+  picture.ref.assign(count * 8, -1);
   if (vop.type == VopType::kB) {
     picture.references = {past_, future_};
   } else if (vop.type != VopType::kI) {
