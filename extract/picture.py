@@ -9,6 +9,7 @@ from typing import Final, cast
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from videotx.extract import _native
@@ -46,7 +47,7 @@ class PictureConverter:
             interpolation=_ACCURATE,
             threads=1,
         )
-        return _plane(converted, 0, height, 3 * width).copy().reshape(height, width, 3)
+        return _plane(converted.planes[0], height, 3 * width).copy().reshape(height, width, 3)
 
     def to_jpeg_planes(self, frame: av.VideoFrame, width: int, height: int) -> tuple[npt.NDArray[np.uint8], ...]:
         """Planes Y, Cb, Cr of full-range BT.601 4:2:0."""
@@ -67,7 +68,7 @@ class PictureConverter:
             )
             matrix, full_range = ("bt601" if matrix == "rgb" else matrix), True
         sizes = ((height, width), *[((height + 1) // 2, (width + 1) // 2)] * 2)
-        planes = [_plane(frame, index, rows, columns) for index, (rows, columns) in enumerate(sizes)]
+        planes = [_plane(plane, rows, columns) for plane, (rows, columns) in zip(frame.planes, sizes, strict=True)]
         out = tuple(np.empty(size, np.uint8) for size in sizes)
         # swscale would change the matrix by way of RGB, at five times the cost.
         _native.picture_to_jpeg(planes, out, matrix=_to_jpeg(matrix, full_range), black=0 if full_range else 16)
@@ -113,8 +114,7 @@ def _range(frame: av.VideoFrame) -> ColorRange:
     return ColorRange.JPEG if is_full_range(frame.color_range, frame.format.name) else ColorRange.MPEG
 
 
-def _plane(frame: av.VideoFrame, index: int, num_rows: int, row_bytes: int) -> npt.NDArray[np.uint8]:
-    """A view of the frame's own memory, without the padding at the end of its rows."""
-    plane = frame.planes[index]
+def _plane(plane: VideoPlane, num_rows: int, row_bytes: int) -> npt.NDArray[np.uint8]:
+    """A view of a frame's own memory, without the padding at the end of its rows."""
     padded = np.frombuffer(cast("memoryview[int]", plane), np.uint8).reshape(-1, plane.line_size)
     return padded[:num_rows, :row_bytes]

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 
+#include "byte_scale.h"
 #include "lanes.h"
 
 namespace videotx {
@@ -89,6 +92,39 @@ Convert best_convert() { return __builtin_cpu_supports("avx2") ? convert_avx2 : 
 Convert best_convert() { return convert_anywhere; }
 #endif
 
+// What becomes of each value of a plane that no other one has a part in: as the lanes above have it.
+std::array<std::uint8_t, 256> mapped_bytes(float gain, float zero, float offset) {
+  std::array<std::uint8_t, 256> bytes;
+  for (std::size_t first = 0; first < bytes.size(); first += kLanes) {
+    FloatLanes values;
+    for (std::size_t i = 0; i < kLanes; ++i) values[i] = static_cast<float>(first + i);
+    const ByteLanes out = narrowed(rounded_to_byte((values - zero) * gain + offset));
+    std::memcpy(&bytes[first], &out, sizeof out);
+  }
+  return bytes;
+}
+
+// Planes of which each is made of itself alone, as of streams whose matrix is JPEG's. False: these are not such, or cannot be
+// had of integers.
+bool scale_planes(const std::array<BytePlane, 3>& planes, float black, const Matrix3& m,
+                  const std::array<std::span<std::uint8_t>, 3>& out) {
+  constexpr float kNothing = 1e-6F;  // what a matrix has that was multiplied with its own inverse
+  for (const std::size_t mixed : {1U, 2U, 5U, 7U}) {
+    if (std::abs(m[mixed]) > kNothing) return false;
+  }
+  std::array<std::optional<ByteScale>, 3> scales;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const float gain = m[4 * i];
+    scales[i] = ByteScale::find(gain, i == 0 ? mapped_bytes(gain, black, 0.0F) : mapped_bytes(gain, 128.0F, 128.0F));
+    if (!scales[i]) return false;
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const BytePlane& plane = planes[i];
+    scales[i]->apply(plane.samples.data(), plane.stride, plane.width, plane.height, out[i].data(), plane.width);
+  }
+  return true;
+}
+
 }  // namespace
 
 void convert_picture(const std::array<BytePlane, 3>& planes, float black, const Matrix3& matrix,
@@ -103,6 +139,7 @@ void convert_picture(const std::array<BytePlane, 3>& planes, float black, const 
       throw std::invalid_argument("planes do not fit a 4:2:0 picture of one size");
     }
   }
+  if (scale_planes(planes, black, matrix, out)) return;
   static const Convert convert = best_convert();
   convert(planes, black, matrix, out);
 }
