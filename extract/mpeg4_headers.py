@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, cast
 
 from videotx.extract import _native
@@ -13,7 +14,8 @@ _VOL_FIRST: Final = 0x20
 _VOL_LAST: Final = 0x2F
 _VOP: Final = 0xB6
 _LAYER_BYTES: Final = 160  # with both quantiser matrices
-_VOP_START: Final = bytes((0, 0, 1, _VOP))
+_START_CODE: Final = b"\x00\x00\x01"
+_VOP_START: Final = _START_CODE + bytes((_VOP,))
 
 VopType = Literal["I", "P", "B", "S"]
 
@@ -40,10 +42,10 @@ class Vop(NamedTuple):
 
 def _start_codes(data: bytes) -> Iterator[tuple[int, int]]:
     """Pairs (code, offset of the byte after it)."""
-    position = data.find(b"\x00\x00\x01")
+    position = data.find(_START_CODE)
     while 0 <= position < len(data) - 3:
         yield data[position + 3], position + 4
-        position = data.find(b"\x00\x00\x01", position + 3)
+        position = data.find(_START_CODE, position + 3)
 
 
 def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
@@ -54,11 +56,19 @@ def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
         if code == _VOP:
             break
         if _VOL_FIRST <= code <= _VOL_LAST:
-            try:
-                return _parse_layer(BitReader(data[start : start + _LAYER_BYTES]))
-            except (EOFError, ValueError):
-                continue
+            stop = data.find(_START_CODE, start)
+            layer = _read_layer(data[start : stop if stop >= 0 else start + _LAYER_BYTES])
+            if layer is not None:
+                return layer
     return None
+
+
+@lru_cache(maxsize=16)  # many streams repeat it before every I-VOP
+def _read_layer(header: bytes) -> VideoObjectLayer | None:
+    try:
+        return _parse_layer(BitReader(header))
+    except (EOFError, ValueError):
+        return None
 
 
 def find_vop(data: bytes, layer: VideoObjectLayer | None) -> Vop | None:
