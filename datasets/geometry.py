@@ -113,7 +113,7 @@ class Window:
         """
         if patch < 1 or self.out_height % patch or self.out_width % patch:
             raise ValueError(f"patches of {patch} do not tile {self.out_height} x {self.out_width}")
-        y, x = np.meshgrid(
-            np.arange(self.out_height // patch) + 0.5, np.arange(self.out_width // patch) + 0.5, indexing="ij"
-        )
-        return self.to_frame(np.stack([x, y], axis=-1) * patch)
+        centres = np.empty((self.out_height // patch, self.out_width // patch, 2))
+        centres[..., 0] = (np.arange(centres.shape[1]) + 0.5) * patch
+        centres[..., 1] = (np.arange(centres.shape[0])[:, None] + 0.5) * patch
+        return self.to_frame(centres)

@@ -15,21 +15,25 @@ constexpr float kLeastKnown = 0.2F;
 constexpr int kFurthestCover = 16;
 
 // Holes grow shut from their rims: each pass gives the cells that touch known ones the mean of those.
-void fill_holes(const Grid& grid, Side side) {
+void fill_holes(const Grid& grid, Cell* cells) {
   struct Hole {
-    int row;
-    int column;
+    std::size_t cell;
+    std::size_t place;  // in `known`
     float x;
     float y;
     bool closed;
   };
-  const auto cell_of = [&](int row, int column) { return static_cast<std::size_t>(row * grid.columns + column); };
-  std::vector<std::int32_t> open(side.filled, side.filled + grid.size());
+  // Around the picture is a rim of cells that are not known.
+  const auto columns = static_cast<std::size_t>(grid.columns), rows = static_cast<std::size_t>(grid.rows);
+  const std::size_t line = columns + 2;
+  std::vector<std::uint8_t> known(line * (rows + 2));
   std::vector<Hole> holes;
-  for (int row = 0; row < grid.rows; ++row) {
-    for (int column = 0; column < grid.columns; ++column) {
-      if (open[cell_of(row, column)] != 0) {
-        holes.push_back({row, column, 0.0F, 0.0F, false});
+  for (std::size_t row = 0, cell = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns; ++column, ++cell) {
+      const std::size_t place = (row + 1) * line + column + 1;
+      known[place] = cells[cell].filled > 0.0F ? 0 : 1;
+      if (known[place] == 0) {
+        holes.push_back({cell, place, 0.0F, 0.0F, false});
       }
     }
   }
@@ -37,28 +41,28 @@ void fill_holes(const Grid& grid, Side side) {
     progress = false;
     for (Hole& hole : holes) {
       hole.x = hole.y = 0.0F;
-      int known = 0;
-      for (int r = std::max(hole.row - 1, 0); r <= std::min(hole.row + 1, grid.rows - 1); ++r) {
-        for (int c = std::max(hole.column - 1, 0); c <= std::min(hole.column + 1, grid.columns - 1); ++c) {
-          const std::size_t neighbour = cell_of(r, c);
-          if (open[neighbour] == 0) {
-            hole.x += side.x[neighbour];
-            hole.y += side.y[neighbour];
-            ++known;
+      int count = 0;
+      for (std::size_t row = 0; row < 3; ++row) {
+        const std::uint8_t* const around = known.data() + hole.place + row * line - line - 1;
+        const std::size_t first = hole.cell + row * columns - columns - 1;  // used where it is a cell
+        for (std::size_t column = 0; column < 3; ++column) {
+          if (around[column] != 0) {
+            hole.x += cells[first + column].x;
+            hole.y += cells[first + column].y;
+            ++count;
           }
         }
       }
-      hole.closed = known > 0;
-      const float share = 1.0F / static_cast<float>(std::max(known, 1));
+      hole.closed = count > 0;
+      const float share = 1.0F / static_cast<float>(std::max(count, 1));
       hole.x *= share;
       hole.y *= share;
     }
     for (const Hole& hole : holes) {
       if (hole.closed) {
-        const std::size_t cell = cell_of(hole.row, hole.column);
-        side.x[cell] = hole.x;
-        side.y[cell] = hole.y;
-        open[cell] = 0;
+        cells[hole.cell].x = hole.x;
+        cells[hole.cell].y = hole.y;
+        known[hole.place] = 1;
         progress = true;
       }
     }
@@ -79,14 +83,10 @@ int reach_of(const float* rate, std::size_t cells) {
   return least;
 }
 
-bool any_known(const float* rate, std::size_t cells) {
-  return std::any_of(rate, rate + cells, [](float value) { return value > 0.0F; });
-}
-
 // Of `pool` x `pool` cells as many as say something: the median of their velocities, coordinate by coordinate, and of
 // their rates. One block of a large picture is a small part of what moves, and where the picture is flat its vector says
 // what was cheapest to code.
-void take_medians(const Grid& fine, View from, int pool, const Grid& coarse, Side to) {
+void take_medians(const Grid& fine, const Field& from, int pool, const Grid& coarse, Cell* to) {
   std::vector<float> x;
   std::vector<float> y;
   std::vector<float> rate;
@@ -104,24 +104,18 @@ void take_medians(const Grid& fine, View from, int pool, const Grid& coarse, Sid
       for (int r = row * pool; r < std::min((row + 1) * pool, fine.rows); ++r) {
         for (int c = column * pool; c < std::min((column + 1) * pool, fine.columns); ++c) {
           const auto at = static_cast<std::size_t>(r * fine.columns + c);
-          if (from.rate[at] > 0.0F) {
-            x.push_back(from.x[at]);
-            y.push_back(from.y[at]);
-            rate.push_back(from.rate[at]);
+          if (from[at].rate > 0.0F) {
+            x.push_back(from[at].x);
+            y.push_back(from[at].y);
+            rate.push_back(from[at].rate);
           }
         }
       }
       if (!x.empty()) {
-        to.x[cell] = median(x);
-        to.y[cell] = median(y);
-        to.rate[cell] = median(rate);
+        to[cell] = {median(x), median(y), median(rate), 0.0F};
       }
     }
   }
-}
-
-Side side_of(Field& field, std::int32_t* filled, std::size_t begin) {
-  return {field.x.data() + begin, field.y.data() + begin, field.rate.data() + begin, filled};
 }
 
 // Makes one link after another from the estimates of all frames.
@@ -134,26 +128,27 @@ class Linker {
         centres_(estimates.grid) {}
 
   // The link between frame `first` and the next. Returns whether it is broken.
-  bool join(int first, Side forward, Side backward) const {
-    std::size_t forward_unknown =
-        fill_known(grid_, centres_, future(first), past(first), past(first + 1), 1.0F, forward);
+  bool join(int first, Cell* forward, Cell* backward) const {
+    const Cell* const later = estimates_.has_past[index(first + 1)] != 0 ? past(first + 1) : nullptr;
+    const Cell* const earlier = estimates_.has_future[index(first)] != 0 ? future(first) : nullptr;
+    std::size_t forward_unknown = fill_known(grid_, centres_, future(first), past(first), later, 1.0F, forward);
     std::size_t backward_unknown =
-        fill_known(grid_, centres_, past(first + 1), future(first + 1), future(first), -1.0F, backward);
+        fill_known(grid_, centres_, past(first + 1), future(first + 1), earlier, -1.0F, backward);
     if (const int away = anchor(first); away > 0) {
-      const View field = past(first + 1 + away);
+      const Cell* const field = past(first + 1 + away);
       const float rate = 1.001F / static_cast<float>(away + 1);
       forward_unknown -= take_further(grid_, centres_, field, static_cast<float>(away + 1), rate, true, forward);
       backward_unknown -= take_further(grid_, centres_, field, static_cast<float>(away), rate, true, backward);
     }
     for (int away = 1; away <= kFurthestCover && 2 * (forward_unknown + backward_unknown) > grid_.size(); ++away) {
       const float rate = 1.001F / static_cast<float>(away + 1);
-      if (const int later = first + 1 + away; later < num_frames_ && estimates_.has_past[index(later)] != 0) {
-        forward_unknown -= take_further(grid_, centres_, past(later), static_cast<float>(away + 1), rate, false, forward);
-        backward_unknown -= take_further(grid_, centres_, past(later), static_cast<float>(away), rate, false, backward);
+      if (const int second = first + 1 + away; second < num_frames_ && estimates_.has_past[index(second)] != 0) {
+        forward_unknown -= take_further(grid_, centres_, past(second), static_cast<float>(away + 1), rate, false, forward);
+        backward_unknown -= take_further(grid_, centres_, past(second), static_cast<float>(away), rate, false, backward);
       }
-      if (const int earlier = first - away; earlier >= 0 && estimates_.has_future[index(earlier)] != 0) {
-        forward_unknown -= take_further(grid_, centres_, future(earlier), static_cast<float>(-away), rate, false, forward);
-        backward_unknown -= take_further(grid_, centres_, future(earlier), static_cast<float>(-away - 1), rate, false, backward);
+      if (const int before = first - away; before >= 0 && estimates_.has_future[index(before)] != 0) {
+        forward_unknown -= take_further(grid_, centres_, future(before), static_cast<float>(-away), rate, false, forward);
+        backward_unknown -= take_further(grid_, centres_, future(before), static_cast<float>(-away - 1), rate, false, backward);
       }
     }
     const auto all = static_cast<float>(2 * grid_.size());
@@ -171,8 +166,8 @@ class Linker {
 
  private:
   static std::size_t index(int frame) { return static_cast<std::size_t>(frame); }
-  [[nodiscard]] View past(int frame) const { return view_of(estimates_.past, index(frame) * grid_.size()); }
-  [[nodiscard]] View future(int frame) const { return view_of(estimates_.future, index(frame) * grid_.size()); }
+  [[nodiscard]] const Cell* past(int frame) const { return estimates_.past.data() + index(frame) * grid_.stride(); }
+  [[nodiscard]] const Cell* future(int frame) const { return estimates_.future.data() + index(frame) * grid_.stride(); }
 
   // How many frames after the second the furthest reaching picture across this link is; 0 when there is none.
   [[nodiscard]] int anchor(int first) const {
@@ -198,60 +193,57 @@ class Linker {
 
 void estimate(const BlockMotion& motion, int pool, Estimates& out) {
   const Grid& fine = motion.grid;
-  const std::size_t fine_cells = fine.size();
   const auto frames = static_cast<std::size_t>(motion.num_frames);
   out.grid = {(fine.rows + pool - 1) / pool, (fine.columns + pool - 1) / pool,
               fine.block * static_cast<float>(pool)};
-  const std::size_t cells = out.grid.size();
-  out.past.clear(cells * frames);
-  out.future.clear(cells * frames);
+  const std::size_t cells = out.grid.size(), stride = out.grid.stride();
+  out.past.resize(stride * frames);
+  out.future.resize(stride * frames);
   out.has_past.resize(frames);
   out.has_future.resize(frames);
   out.reach.resize(frames);
-  Field fine_past;
-  Field fine_future;
+  Field fine_past(pool > 1 ? fine.stride() : 0);
+  Field fine_future(fine_past.size());
+  std::vector<float> rates(cells);
+  const auto any_known = [&](const Cell* from) {
+    return std::any_of(from, from + cells, [](const Cell& cell) { return cell.rate > 0.0F; });
+  };
   for (std::size_t frame = 0; frame < frames; ++frame) {
-    const std::size_t begin = frame * cells;
-    Side past = side_of(out.past, nullptr, begin);
-    Side future = side_of(out.future, nullptr, begin);
+    Cell* const past = out.past.data() + frame * stride;
+    Cell* const future = out.future.data() + frame * stride;
+    const std::int16_t* const mv = motion.mv.data() + frame * 4 * fine.size();
+    const std::int8_t* const ref = motion.ref.data() + frame * 2 * fine.size();
     if (pool > 1) {
-      fine_past.clear(fine_cells);
-      fine_future.clear(fine_cells);
-      past = side_of(fine_past, nullptr, 0);
-      future = side_of(fine_future, nullptr, 0);
+      offer_lists(mv, ref, fine.size(), fine_past.data(), fine_future.data());
+      std::fill_n(past, stride, Cell{});
+      std::fill_n(future, stride, Cell{});
+      take_medians(fine, fine_past, pool, out.grid, past);
+      take_medians(fine, fine_future, pool, out.grid, future);
+    } else {
+      offer_lists(mv, ref, cells, past, future);
     }
-    for (std::size_t list = 0; list < 2; ++list) {
-      const auto ref = motion.ref.subspan((frame * 2 + list) * fine_cells, fine_cells);
-      if (std::any_of(ref.begin(), ref.end(), [](std::int8_t value) { return value != 0; })) {
-        const auto mv = motion.mv.subspan((frame * 2 + list) * fine_cells * 2, fine_cells * 2);
-        offer_list(mv.data(), ref.data(), fine_cells, past, future);
-      }
+    out.has_past[frame] = any_known(past) ? 1 : 0;
+    out.has_future[frame] = any_known(future) ? 1 : 0;
+    out.reach[frame] = 0;
+    if (out.has_past[frame] != 0) {
+      std::transform(past, past + cells, rates.begin(), [](const Cell& cell) { return cell.rate; });
+      out.reach[frame] = reach_of(rates.data(), cells);
     }
-    if (pool > 1) {
-      take_medians(fine, view_of(fine_past, 0), pool, out.grid, side_of(out.past, nullptr, begin));
-      take_medians(fine, view_of(fine_future, 0), pool, out.grid, side_of(out.future, nullptr, begin));
-    }
-    out.has_past[frame] = any_known(out.past.rate.data() + begin, cells) ? 1 : 0;
-    out.has_future[frame] = any_known(out.future.rate.data() + begin, cells) ? 1 : 0;
-    out.reach[frame] = out.has_past[frame] != 0 ? reach_of(out.past.rate.data() + begin, cells) : 0;
   }
 }
 
 void link(const Estimates& estimates, int first, int last, Links& out) {
-  const std::size_t cells = estimates.grid.size();
+  const std::size_t stride = estimates.grid.stride();
   const auto num_links = static_cast<std::size_t>(last - first);
   out.grid = estimates.grid;
   out.first = first;
-  out.forward.resize(cells * num_links);
-  out.backward.resize(cells * num_links);
-  out.forward_filled.resize(cells * num_links);
-  out.backward_filled.resize(cells * num_links);
+  out.forward.resize(stride * num_links + 1);
+  out.backward.resize(stride * num_links + 1);
   out.broken.resize(num_links);
   const Linker linker(estimates);
   for (std::size_t i = 0; i < num_links; ++i) {
-    const std::size_t begin = i * cells;
-    const Side forward = side_of(out.forward, out.forward_filled.data() + begin, begin);
-    const Side backward = side_of(out.backward, out.backward_filled.data() + begin, begin);
+    Cell* const forward = out.forward.data() + i * stride;
+    Cell* const backward = out.backward.data() + i * stride;
     out.broken[i] = linker.join(first + static_cast<int>(i), forward, backward) ? 1 : 0;
   }
 }

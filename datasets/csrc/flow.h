@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "lanes.h"
+
 namespace videotx {
 
 struct Grid {
@@ -14,6 +16,9 @@ struct Grid {
   float block = 8.0F;
 
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns); }
+
+  // From one picture of cells to the next.
+  [[nodiscard]] std::size_t stride() const { return whole_lanes(size()); }
 };
 
 // (frame, list, row, column, xy) quarter samples and (frame, list, row, column) display distances, as stored.
@@ -26,25 +31,18 @@ struct BlockMotion {
 
 inline constexpr std::int8_t kRefUnknown = -128;
 
-// Velocities of the cells of one or more pictures, coordinate by coordinate, so that eight are worked on at once.
-// `rate` is 1 / (distance in frames that the velocity is the mean over), which is how well it is known, or 0 where
-// nothing is known; the velocity there is 0.
-struct Field {
-  std::vector<float> x;
-  std::vector<float> y;
-  std::vector<float> rate;
-
-  void resize(std::size_t count) {
-    x.resize(count);
-    y.resize(count);
-    rate.resize(count);
-  }
-  void clear(std::size_t count) {
-    x.assign(count, 0.0F);
-    y.assign(count, 0.0F);
-    rate.assign(count, 0.0F);
-  }
+// What is known of the motion of a cell between two pictures. `rate` is 1 / (distance in frames that the velocity is the
+// mean over), which is how well it is known, or 0 where nothing is known; the velocity there is 0. Four numbers, so that
+// one load takes all of them.
+struct alignas(16) Cell {
+  float x = 0.0F;  // samples per frame
+  float y = 0.0F;
+  float rate = 0.0F;
+  float filled = 0.0F;  // of links: 1 where no vector covers the cell, which took its neighbours' velocity
 };
+
+// Of one or more pictures, (picture, cell), each filled up to `Grid::stride()` cells.
+using Field = std::vector<Cell>;
 
 // Both sides of every frame of a run, (frame, row, column): what blocks say about [frame - |ref|, frame] and about
 // [frame, frame + ref].
@@ -64,15 +62,13 @@ struct Estimates {
 void estimate(const BlockMotion& motion, int pool, Estimates& out);
 
 // Velocities between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from
-// `first` on. `filled` is 1 for cells that no vector covers and that took their neighbours' velocity. A broken link has
-// known motion nowhere, or almost nowhere: a key frame that nothing crosses, or a cut.
+// `first` on, and one cell more, so that two may be read at once. A broken link has known motion nowhere, or almost nowhere:
+// a key frame that nothing crosses, or a cut.
 struct Links {
   Grid grid;
   int first = 0;
-  Field forward;  // (link, row, column)
+  Field forward;
   Field backward;
-  std::vector<std::int32_t> forward_filled;
-  std::vector<std::int32_t> backward_filled;
   std::vector<std::uint8_t> broken;
 };
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "clones.h"
+#include "lanes.h"
 
 namespace videotx {
 namespace {
@@ -15,14 +16,15 @@ namespace {
 // thing runs between the blocks, and a mean of both sides would be nobody's motion.
 constexpr float kEdge = 0.5F;
 
-// Points on their way: (source, point), coordinate by coordinate, so that the compiler can move eight at once.
+// Points on their way: (source, point), coordinate by coordinate, so that eight are moved at once, and room for as many.
 struct Walkers {
   std::vector<float> x;
   std::vector<float> y;
   std::vector<std::int32_t> state;
-  std::vector<std::int32_t> num_filled;
+  std::vector<float> num_filled;
 
-  explicit Walkers(std::size_t count) : x(count), y(count), state(count), num_filled(count) {}
+  explicit Walkers(std::size_t count)
+      : x(count + kLanes), y(count + kLanes), state(count + kLanes), num_filled(count + kLanes) {}
 };
 
 struct Step {
@@ -34,55 +36,45 @@ struct Step {
   float height;
 };
 
-// Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge.
-VIDEOTX_CLONES void move(std::size_t count, float* __restrict x, float* __restrict y, std::int32_t* __restrict state,
-                         std::int32_t* __restrict num_filled, const float* __restrict field_x,
-                         const float* __restrict field_y, const std::int32_t* __restrict filled, Step step) {
+// Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge. Points are
+// moved by whole lanes, so up to kLanes - 1 after the last.
+VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* state, float* num_filled,
+                         const Cell* field, Step step) {
+  const float* const base = &field->x;
   const auto last_column = static_cast<float>(step.columns - 1);
   const auto last_row = static_cast<float>(step.rows - 1);
-  for (std::size_t i = 0; i < count; ++i) {
-    float c = x[i] * step.per_block - 0.5F;
-    float r = y[i] * step.per_block - 0.5F;
-    c = c > 0.0F ? c : 0.0F;
-    r = r > 0.0F ? r : 0.0F;
-    c = c < last_column ? c : last_column;
-    r = r < last_row ? r : last_row;
-    const auto left = static_cast<std::int32_t>(c);
-    const auto top = static_cast<std::int32_t>(r);
-    const float u = c - static_cast<float>(left);
-    const float v = r - static_cast<float>(top);
-    const std::int32_t right = static_cast<std::int32_t>(left + 1 < step.columns);
-    const std::int32_t below = static_cast<std::int32_t>(top + 1 < step.rows) * step.columns;
-    const std::int32_t corner = top * step.columns + left;
-    const std::int32_t other = corner + right;
-    const float x00 = field_x[corner], x01 = field_x[other], x10 = field_x[corner + below], x11 = field_x[other + below];
-    const float y00 = field_y[corner], y01 = field_y[other], y10 = field_y[corner + below], y11 = field_y[other + below];
-    const float left_x = x00 + v * (x10 - x00);
-    const float left_y = y00 + v * (y10 - y00);
-    const float right_x = x01 + v * (x11 - x01);
-    const float right_y = y01 + v * (y11 - y01);
-    const float mean_x = left_x + u * (right_x - left_x);
-    const float mean_y = left_y + u * (right_y - left_y);
-    // The nearest of the four, by products: a choice would become a branch.
-    const std::int32_t to_right = static_cast<std::int32_t>(u >= 0.5F);
-    const std::int32_t to_below = static_cast<std::int32_t>(v >= 0.5F);
-    const auto east = static_cast<float>(to_right), west = 1.0F - east;
-    const auto south = static_cast<float>(to_below), north = 1.0F - south;
-    const float own_x = north * (west * x00 + east * x01) + south * (west * x10 + east * x11);
-    const float own_y = north * (west * y00 + east * y01) + south * (west * y10 + east * y11);
-    const std::int32_t nearest = corner + to_right * right + to_below * below;
-    const float apart = std::fabs(mean_x - own_x) + std::fabs(mean_y - own_y);
-    const float taken_x = apart > kEdge ? own_x : mean_x;
-    const float taken_y = apart > kEdge ? own_y : mean_y;
-    const float to_x = x[i] + step.sign * taken_x;
-    const float to_y = y[i] + step.sign * taken_y;
-    const std::int32_t outside = kOutside * (static_cast<std::int32_t>(to_x < 0.0F) | static_cast<std::int32_t>(to_y < 0.0F) |
-                                             static_cast<std::int32_t>(to_x > step.width) |
-                                             static_cast<std::int32_t>(to_y > step.height));
-    x[i] = to_x;
-    y[i] = to_y;
-    state[i] |= outside;
-    num_filled[i] += filled[nearest];
+  std::array<std::int32_t, kLanes> upper, lower;
+  for (std::size_t i = 0; i < count; i += kLanes) {
+    const Lanes from_x = load_lanes<Lanes>(x + i), from_y = load_lanes<Lanes>(y + i);
+    Lanes c = from_x * step.per_block - 0.5F, r = from_y * step.per_block - 0.5F;
+    c = masked(c > 0.0F, c);
+    r = masked(r > 0.0F, r);
+    const IntLanes left = within(whole_of(c), step.columns - 1), top = within(whole_of(r), step.rows - 1);
+    // Beyond the last cell there is none to weigh.
+    const Lanes u = masked(c < last_column, c - float_of(left)), v = masked(r < last_row, r - float_of(top));
+    // In the last column u is 0, and what comes behind it in memory counts for nothing.
+    const IntLanes corner = top * step.columns + left;
+    store_lanes(upper.data(), 4 * corner);
+    store_lanes(lower.data(), 4 * (corner + ((top + 1 < step.rows) & step.columns)));
+    const auto in_upper = [&](std::size_t lane) __attribute__((always_inline)) { return upper[lane]; };
+    const auto in_lower = [&](std::size_t lane) __attribute__((always_inline)) { return lower[lane]; };
+    const FourLanes nw = load_fours(base, in_upper), ne = load_fours(base + 4, in_upper);
+    const FourLanes sw = load_fours(base, in_lower), se = load_fours(base + 4, in_lower);
+    const Lanes left_x = nw.first + v * (sw.first - nw.first), left_y = nw.second + v * (sw.second - nw.second);
+    const Lanes right_x = ne.first + v * (se.first - ne.first), right_y = ne.second + v * (se.second - ne.second);
+    const Lanes mean_x = left_x + u * (right_x - left_x), mean_y = left_y + u * (right_y - left_y);
+    const IntLanes east = u >= 0.5F, south = v >= 0.5F;
+    const Lanes own_x = south ? (east ? se.first : sw.first) : (east ? ne.first : nw.first);
+    const Lanes own_y = south ? (east ? se.second : sw.second) : (east ? ne.second : nw.second);
+    const Lanes filled = south ? (east ? se.fourth : sw.fourth) : (east ? ne.fourth : nw.fourth);
+    const IntLanes at_edge = magnitude_of(mean_x - own_x) + magnitude_of(mean_y - own_y) > kEdge;
+    const Lanes to_x = from_x + step.sign * (at_edge ? own_x : mean_x);
+    const Lanes to_y = from_y + step.sign * (at_edge ? own_y : mean_y);
+    const IntLanes outside = (to_x < 0.0F) | (to_y < 0.0F) | (to_x > step.width) | (to_y > step.height);
+    store_lanes(x + i, to_x);
+    store_lanes(y + i, to_y);
+    store_lanes(state + i, load_lanes<IntLanes>(state + i) | (outside & static_cast<std::int32_t>(kOutside)));
+    store_lanes(num_filled + i, load_lanes<Lanes>(num_filled + i) + filled);
   }
 }
 
@@ -107,8 +99,8 @@ struct Additions {
 
 // Rates of the blocks at either end of a link, and the cells of residual.
 struct Ends {
-  const float* future_rate;  // of the first frame
-  const float* past_rate;    // of the second frame
+  const Cell* future;  // of the first frame
+  const Cell* past;    // of the second frame
   int rows;
   int columns;
   float block;
@@ -133,8 +125,8 @@ VIDEOTX_CLONES void weigh(std::size_t count, const float* __restrict first_x, co
   float* const ys = out.y.data();
   float* const weights = out.weight.data();
   float* const magnitudes = out.magnitude.data();
-  const float* const past_rate = ends.past_rate;
-  const float* const future_rate = ends.future_rate;
+  const Cell* const past = ends.past;
+  const Cell* const future = ends.future;
   const auto last_column = static_cast<float>(ends.columns - 1), last_row = static_cast<float>(ends.rows - 1);
   const auto most_x = static_cast<float>(ends.cell_columns - 1), most_y = static_cast<float>(ends.cell_rows - 1);
   const std::int32_t columns = ends.columns, cell_columns = ends.cell_columns, cell_rows = ends.cell_rows;
@@ -143,10 +135,10 @@ VIDEOTX_CLONES void weigh(std::size_t count, const float* __restrict first_x, co
   const float origin_x = ends.left, origin_y = ends.top, sign = ends.sign;
   VIDEOTX_INDEPENDENT
   for (std::size_t i = 0; i < count; ++i) {
-    const float at_second = past_rate[static_cast<std::int32_t>(within(second_y[i] / block, last_row)) * columns +
-                                      static_cast<std::int32_t>(within(second_x[i] / block, last_column))];
-    const float at_first = future_rate[static_cast<std::int32_t>(within(first_y[i] / block, last_row)) * columns +
-                                       static_cast<std::int32_t>(within(first_x[i] / block, last_column))];
+    const float at_second = past[static_cast<std::int32_t>(within(second_y[i] / block, last_row)) * columns +
+                                 static_cast<std::int32_t>(within(second_x[i] / block, last_column))].rate;
+    const float at_first = future[static_cast<std::int32_t>(within(first_y[i] / block, last_row)) * columns +
+                                  static_cast<std::int32_t>(within(first_x[i] / block, last_column))].rate;
     // Products instead of choices: a load that only one choice needs would become a branch.
     const float of_second = at_second > 0.0F ? 1.0F : 0.0F, of_first = 1.0F - of_second;
     const float x = of_second * second_x[i] + of_first * first_x[i];
@@ -165,17 +157,12 @@ VIDEOTX_CLONES void weigh(std::size_t count, const float* __restrict first_x, co
 }
 
 // Values 0 to 3 and 2 to 5, which fill registers.
-using Four = float __attribute__((vector_size(16)));
 struct Residual {
   Four first = {};
   Four last = {};
 };
 
-Four load(const float* from) {
-  Four out;
-  std::memcpy(&out, from, sizeof(out));
-  return out;
-}
+Four load(const float* from) { return load_lanes<Four>(from); }
 
 // Bilinear mean of the values of four cells.
 Four mean_of(const float* a, const float* b, const float* c, const float* d, float x, float y) {
@@ -195,6 +182,7 @@ class Follower {
         additions_(cells == nullptr ? 0 : num_walkers) {}
 
   // Walkers [begin, end) cross the link after frame `index` together, so that its field is read while it is in the cache.
+  // Those right behind them may be moved too, and must not have been started yet.
   void cross(Walkers& walkers, std::span<Residual> residuals, std::size_t begin, std::size_t end, std::size_t index,
              bool forward) {
     const std::size_t which = index - static_cast<std::size_t>(links_.first);
@@ -205,15 +193,11 @@ class Follower {
       return;
     }
     const Grid& grid = links_.grid;
-    const Field& field = forward ? links_.forward : links_.backward;
-    const std::size_t at = which * grid.size();
-    const float* const x = field.x.data() + at;
-    const float* const y = field.y.data() + at;
-    const std::int32_t* const filled = (forward ? links_.forward_filled : links_.backward_filled).data() + at;
+    const Cell* const field = (forward ? links_.forward : links_.backward).data() + which * grid.stride();
     const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
     const auto take_step = [&] {
       move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-           walkers.num_filled.data() + begin, x, y, filled, step);
+           walkers.num_filled.data() + begin, field, step);
     };
     if (residuals.empty()) {
       take_step();
@@ -226,9 +210,8 @@ class Follower {
     const float* const to_x = walkers.x.data() + begin;
     const float* const to_y = walkers.y.data() + begin;
     const ResidualCells& cells = *cells_;
-    const std::size_t blocks = grid.size();
-    const Ends ends{estimates_.future.rate.data() + index * blocks,
-                    estimates_.past.rate.data() + (index + 1) * blocks,
+    const Ends ends{estimates_.future.data() + index * grid.stride(),
+                    estimates_.past.data() + (index + 1) * grid.stride(),
                     grid.rows,
                     grid.columns,
                     grid.block,
@@ -296,7 +279,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       walkers.x[source * p + i] = points[i].x;
       walkers.y[source * p + i] = points[i].y;
       walkers.state[source * p + i] = 0;
-      walkers.num_filled[source * p + i] = 0;
+      walkers.num_filled[source * p + i] = 0.0F;
       if (cells != nullptr) {
         residuals[source * p + i] = {};
       }
@@ -309,7 +292,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       const std::size_t at = (source * t + target) * p + i;
       out.displacement[at] = {walkers.x[walker] - points[i].x, walkers.y[walker] - points[i].y};
       out.state[at] = static_cast<std::uint8_t>(walkers.state[walker]);
-      out.filled[at] = static_cast<float>(walkers.num_filled[walker]) * per_step;
+      out.filled[at] = walkers.num_filled[walker] * per_step;
       if (cells != nullptr) {
         float* const to = out.residual.data() + at * kResidualValues;
         std::memcpy(to, &residuals[walker].first, sizeof(Four));

@@ -10,16 +10,16 @@ namespace videotx {
 namespace {
 
 // Numbers kept of a cell: its values, and two that make them fill a register.
-constexpr std::size_t kLanes = 8;
+constexpr std::size_t kNumbers = 8;
 
 // Sums of one picture, and what they are divided by.
 class CellSums {
  public:
   explicit CellSums(const CellBorders& borders)
-      : borders_(borders), sums_(borders.rows() * borders.columns() * kLanes) {}
+      : borders_(borders), sums_(borders.rows() * borders.columns() * kNumbers) {}
 
   void clear() { std::fill(sums_.begin(), sums_.end(), 0); }
-  std::int32_t* row(std::size_t row) { return sums_.data() + row * borders_.columns() * kLanes; }
+  std::int32_t* row(std::size_t row) { return sums_.data() + row * borders_.columns() * kNumbers; }
 
   void means(int scale, float* out) const {
     const std::int32_t* sum = sums_.data();
@@ -31,7 +31,7 @@ class CellSums {
         for (std::size_t i = 0; i < kResidualValues; ++i) {
           *out++ = static_cast<float>(sum[i]) * share;
         }
-        sum += kLanes;
+        sum += kNumbers;
       }
     }
   }
@@ -67,7 +67,7 @@ void reduce_to_cells(const ResidualPictures<Sample>& pictures, const CellBorders
     for (std::size_t y = 0; y < height; ++y) {
       std::int32_t* row = sums.row(row_of[y]);
       for (std::size_t x = 0; x < width; ++x, sample += 3) {
-        std::int32_t* sum = row + column_of[x] * kLanes;
+        std::int32_t* sum = row + column_of[x] * kNumbers;
         for (std::size_t channel = 0; channel < 3; ++channel) {
           const int value = sample[channel] - pictures.zero;
           sum[channel] += value;
@@ -106,14 +106,14 @@ void reduce_to_cells(const Planes& planes, int scale, const CellBorders& borders
       y = end;
       for (std::size_t x = left; x < right;) {
         const std::size_t cell = column_of[x];
-        std::array<std::int16_t, kLanes> in_cell = columns[x - left];
+        std::array<std::int16_t, kNumbers> in_cell = columns[x - left];
         for (++x; x < right && column_of[x] == cell; ++x) {
-          for (std::size_t i = 0; i < kLanes; ++i) {
+          for (std::size_t i = 0; i < kNumbers; ++i) {
             in_cell[i] = static_cast<std::int16_t>(in_cell[i] + columns[x - left][i]);
           }
         }
-        for (std::size_t i = 0; i < kLanes; ++i) {
-          row[cell * kLanes + i] += in_cell[i];
+        for (std::size_t i = 0; i < kNumbers; ++i) {
+          row[cell * kNumbers + i] += in_cell[i];
         }
       }
     }

@@ -1,59 +1,100 @@
 #include "velocity.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "clones.h"
+#include "lanes.h"
 
 namespace videotx {
 namespace {
 
+static_assert(sizeof(Cell) == sizeof(Four));
+
 // Two estimates of one block's velocity that differ by more (px per frame) are of different things.
 constexpr float kContradiction = 1.5F;
+
+// Cells as lanes.
+struct Velocities {
+  Lanes x, y, rate, filled;
+};
+
+VIDEOTX_INLINE Velocities named(const FourLanes& four) { return {four.first, four.second, four.third, four.fourth}; }
+
+VIDEOTX_INLINE Velocities load_cells(const Cell* from) {
+  return named(load_fours(&from->x, [](std::size_t lane) __attribute__((always_inline)) { return 4 * lane; }));
+}
+
+VIDEOTX_INLINE Velocities gather_cells(const Cell* from, IntLanes cells) {
+  std::array<std::int32_t, kLanes> places;
+  store_lanes(places.data(), 4 * cells);
+  return named(load_fours(&from->x, [&](std::size_t lane) __attribute__((always_inline)) { return places[lane]; }));
+}
+
+// 1 in the lanes before `count` whose mask is set.
+VIDEOTX_INLINE IntLanes ones_before(std::size_t count, std::size_t cell, IntLanes mask) {
+  constexpr IntLanes kSteps = {0, 1, 2, 3, 4, 5, 6, 7};
+  return mask & (kSteps < static_cast<std::int32_t>(count - cell)) & 1;
+}
+
+VIDEOTX_INLINE std::size_t sum_of(IntLanes counts) {
+  std::int32_t sum = 0;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    sum += counts[lane];
+  }
+  return static_cast<std::size_t>(sum);
+}
 
 // What the search for a block in another picture needs to know of the grid.
 struct Places {
   float per_block;
-  float last_column;
-  float last_row;
+  std::int32_t rows;
   std::int32_t columns;
 
-  explicit Places(const Grid& grid)
-      : per_block(1.0F / grid.block),
-        last_column(static_cast<float>(grid.columns - 1)),
-        last_row(static_cast<float>(grid.rows - 1)),
-        columns(grid.columns) {}
+  explicit Places(const Grid& grid) : per_block(1.0F / grid.block), rows(grid.rows), columns(grid.columns) {}
 
   // Index of the cell that holds a position, clamped to the grid.
-  [[nodiscard]] std::int32_t cell(float x, float y) const {
-    float column = x * per_block;
-    float row = y * per_block;
-    column = column > 0.0F ? column : 0.0F;
-    row = row > 0.0F ? row : 0.0F;
-    column = column < last_column ? column : last_column;
-    row = row < last_row ? row : last_row;
-    return static_cast<std::int32_t>(row) * columns + static_cast<std::int32_t>(column);
+  [[nodiscard]] VIDEOTX_INLINE IntLanes cell(Lanes x, Lanes y) const {
+    return within(whole_of(y * per_block), rows - 1) * columns + within(whole_of(x * per_block), columns - 1);
   }
 };
 
 // What another picture, `away` frames later (or, negative, earlier), says about the block at (x, y): the velocity v with
-// v = field(position + away * v), searched from a guess. The index of the cell that knows, which may know nothing.
-VIDEOTX_INLINE std::int32_t pull(const Places& places, const float* field_x, const float* field_y,
-                                 const float* field_rate, float x, float y, float away, float guess_x,
-                                 float guess_y) {
-  const std::int32_t first = places.cell(x + away * guess_x, y + away * guess_y);
-  const float rate = field_rate[first];
-  const float found_x = field_x[first];
-  const float found_y = field_y[first];
-  // Products instead of choices: a load that only one choice needs would become a branch.
-  const float known = rate != 0.0F ? 1.0F : 0.0F;
-  const float next_x = known * found_x + (1.0F - known) * guess_x;
-  const float next_y = known * found_y + (1.0F - known) * guess_y;
-  return places.cell(x + away * next_x, y + away * next_y);
+// v = field(position + away * v), searched from a guess. It may know nothing.
+VIDEOTX_INLINE Velocities pull(const Places& places, const Cell* field, Lanes x, Lanes y, float away, Lanes guess_x,
+                               Lanes guess_y) {
+  const Velocities first = gather_cells(field, places.cell(x + away * guess_x, y + away * guess_y));
+  const IntLanes unknown = first.rate == 0.0F;  // its velocity is 0 then
+  const Lanes next_x = first.x + masked(unknown, guess_x);
+  const Lanes next_y = first.y + masked(unknown, guess_y);
+  return gather_cells(field, places.cell(x + away * next_x, y + away * next_y));
+}
+
+// Take an offer over what is there where it is better known, the mean of both where it is known as well.
+VIDEOTX_INLINE void take(Velocities& kept, Lanes x, Lanes y, Lanes rate) {
+  const IntLanes offered = rate > 0.0F;
+  const Lanes share = masked(offered & (rate > kept.rate), Lanes{} + 1.0F) +
+                      masked(offered & (rate == kept.rate), Lanes{} + 0.5F);
+  kept.x += share * (x - kept.x);
+  kept.y += share * (y - kept.y);
+  kept.rate = rate > kept.rate ? rate : kept.rate;
+}
+
+VIDEOTX_INLINE void offer(const std::int16_t* mv, const std::int8_t* ref, Velocities& past, Velocities& future) {
+  const auto first = load_lanes<ShortLanes>(mv), second = load_lanes<ShortLanes>(mv + kLanes);
+  const ShortLanes xs = __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14);
+  const ShortLanes ys = __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15);
+  const IntLanes distance = __builtin_convertvector(load_lanes<ByteLanes>(ref), IntLanes);
+  const IntLanes known = (distance != 0) & (distance != kRefUnknown);
+  const Lanes inverse = masked(known, 1.0F / float_of(distance));
+  const Lanes x = __builtin_convertvector(xs, Lanes) * 0.25F * inverse;
+  const Lanes y = __builtin_convertvector(ys, Lanes) * 0.25F * inverse;
+  take(past, x, y, masked(distance < 0, -inverse));
+  take(future, x, y, masked(distance > 0, inverse));
 }
 
 }  // namespace
 
-Centres::Centres(const Grid& grid) : x(grid.size()), y(grid.size()) {
+Centres::Centres(const Grid& grid) : x(grid.stride()), y(grid.stride()) {
   const auto columns = static_cast<std::size_t>(grid.columns);
   for (std::size_t cell = 0; cell < grid.size(); ++cell) {
     x[cell] = (static_cast<float>(cell % columns) + 0.5F) * grid.block;
@@ -61,37 +102,27 @@ Centres::Centres(const Grid& grid) : x(grid.size()), y(grid.size()) {
   }
 }
 
-VIDEOTX_CLONES void offer_list(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells,
-                               Side past, Side future) {
-  float* past_x = past.x;
-  float* past_y = past.y;
-  float* past_rate = past.rate;
-  float* future_x = future.x;
-  float* future_y = future.y;
-  float* future_rate = future.rate;
-  // 0 keeps what is there, 1 replaces it, 1/2 takes the mean.
-  const auto share = [](float offered, float kept) {
-    const float equal = offered == kept ? 0.5F : 0.0F;
-    const float better = offered > kept ? 1.0F : equal;
-    return offered > 0.0F ? better : 0.0F;
-  };
-  VIDEOTX_INDEPENDENT
-  for (std::size_t cell = 0; cell < cells; ++cell) {
-    const std::int32_t distance = ref[cell];
-    const bool known = distance != 0 && distance != kRefUnknown;
-    const float inverse = 1.0F / static_cast<float>(known ? distance : 1);
-    const float x = static_cast<float>(mv[2 * cell]) * 0.25F * inverse;
-    const float y = static_cast<float>(mv[2 * cell + 1]) * 0.25F * inverse;
-    const float of_past = known && distance < 0 ? -inverse : 0.0F;
-    const float of_future = known && distance > 0 ? inverse : 0.0F;
-    const float to_past = share(of_past, past_rate[cell]);
-    const float to_future = share(of_future, future_rate[cell]);
-    past_x[cell] += to_past * (x - past_x[cell]);
-    past_y[cell] += to_past * (y - past_y[cell]);
-    past_rate[cell] = of_past > past_rate[cell] ? of_past : past_rate[cell];
-    future_x[cell] += to_future * (x - future_x[cell]);
-    future_y[cell] += to_future * (y - future_y[cell]);
-    future_rate[cell] = of_future > future_rate[cell] ? of_future : future_rate[cell];
+VIDEOTX_CLONES void offer_lists(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Cell* past,
+                                Cell* future) {
+  for (std::size_t cell = 0; cell < cells; cell += kLanes) {
+    Velocities to_past = {}, to_future = {};
+    for (std::size_t list = 0; list < 2; ++list) {
+      const std::size_t at = list * cells + cell;
+      if (cell + kLanes <= cells) {
+        if (load_lanes<std::uint64_t>(ref + at) == 0) {
+          continue;  // as many blocks without a vector
+        }
+        offer(mv + 2 * at, ref + at, to_past, to_future);
+        continue;
+      }
+      std::array<std::int16_t, 2 * kLanes> last_mv{};
+      std::array<std::int8_t, kLanes> last_ref{};
+      std::copy_n(mv + 2 * at, 2 * (cells - cell), last_mv.begin());
+      std::copy_n(ref + at, cells - cell, last_ref.begin());
+      offer(last_mv.data(), last_ref.data(), to_past, to_future);
+    }
+    store_fours(&past[cell].x, {to_past.x, to_past.y, to_past.rate, Lanes{}});
+    store_fours(&future[cell].x, {to_future.x, to_future.y, to_future.rate, Lanes{}});
   }
 }
 
@@ -104,92 +135,57 @@ VIDEOTX_CLONES std::size_t count_slower(const float* rate, std::size_t cells, fl
   return static_cast<std::size_t>(found);
 }
 
-VIDEOTX_CLONES std::size_t fill_known(const Grid& grid, const Centres& centres, View own, View behind, View opposite,
-                                      float frames_away, Side side) {
+VIDEOTX_CLONES std::size_t fill_known(const Grid& grid, const Centres& centres, const Cell* own_cells,
+                                      const Cell* behind_cells, const Cell* opposite, float frames_away, Cell* out) {
   const Places places(grid);
-  const float* at_x = centres.x.data();
-  const float* at_y = centres.y.data();
-  const float* own_x = own.x;
-  const float* own_y = own.y;
-  const float* own_rate = own.rate;
-  const float* behind_x = behind.x;
-  const float* behind_y = behind.y;
-  const float* other_x = opposite.x;
-  const float* other_y = opposite.y;
-  const float* other_rate = opposite.rate;
-  float* out_x = side.x;
-  float* out_y = side.y;
-  float* out_rate = side.rate;
-  std::int32_t* out_filled = side.filled;
-  const auto count = static_cast<std::int32_t>(grid.size());
-  std::int32_t unknown = 0;
-  VIDEOTX_INDEPENDENT
-  for (std::int32_t cell = 0; cell < count; ++cell) {
-    const float x = own_x[cell];
-    const float y = own_y[cell];
-    const float rate = own_rate[cell];
-    const float lost = rate > 0.0F ? 0.0F : 1.0F;  // its velocity is 0 then
-    const std::int32_t found = pull(places, other_x, other_y, other_rate, at_x[cell], at_y[cell], frames_away,
-                                    x + lost * behind_x[cell], y + lost * behind_y[cell]);
-    const float found_x = other_x[found];
-    const float found_y = other_y[found];
-    const float found_rate = other_rate[found];
-    const float wanted = rate < 1.0F ? found_rate : 0.0F;
-    const float best = wanted > rate ? wanted : rate;
-    const float better = wanted > rate ? 1.0F : 0.0F;
-    out_x[cell] = better * found_x + (1.0F - better) * x;
-    out_y[cell] = better * found_y + (1.0F - better) * y;
-    out_rate[cell] = best;
-    out_filled[cell] = best == 0.0F ? 1 : 0;
-    unknown += best == 0.0F ? 1 : 0;
+  const std::size_t count = grid.size();
+  IntLanes unknown = {};
+  for (std::size_t cell = 0; cell < count; cell += kLanes) {
+    const Velocities own = load_cells(own_cells + cell);
+    Velocities best = own;
+    if (opposite != nullptr) {
+      const Velocities behind = load_cells(behind_cells + cell);
+      const IntLanes lost = own.rate == 0.0F;  // its velocity is 0 then
+      const Velocities found =
+          pull(places, opposite, load_lanes<Lanes>(&centres.x[cell]), load_lanes<Lanes>(&centres.y[cell]), frames_away,
+               own.x + masked(lost, behind.x), own.y + masked(lost, behind.y));
+      const IntLanes better = (own.rate < 1.0F) & (found.rate > own.rate);
+      best.x = better ? found.x : own.x;
+      best.y = better ? found.y : own.y;
+      best.rate = better ? found.rate : own.rate;
+    }
+    const IntLanes none = best.rate == 0.0F;
+    store_fours(&out[cell].x, {best.x, best.y, best.rate, masked(none, Lanes{} + 1.0F)});
+    unknown += ones_before(count, cell, none);
   }
-  return static_cast<std::size_t>(unknown);
+  return sum_of(unknown);
 }
 
-VIDEOTX_CLONES std::size_t take_further(const Grid& grid, const Centres& centres, View further, float frames_away,
-                                        float highest_rate, bool steady, Side side) {
+VIDEOTX_CLONES std::size_t take_further(const Grid& grid, const Centres& centres, const Cell* further_cells,
+                                        float frames_away, float highest_rate, bool steady, Cell* out) {
   const Places places(grid);
-  const float* at_x = centres.x.data();
-  const float* at_y = centres.y.data();
-  const float* further_x = further.x;
-  const float* further_y = further.y;
-  const float* further_rate = further.rate;
-  float* out_x = side.x;
-  float* out_y = side.y;
-  float* out_rate = side.rate;
-  std::int32_t* out_filled = side.filled;
-  const auto count = static_cast<std::int32_t>(grid.size());
+  const std::size_t count = grid.size();
   const float least_apart = steady ? kContradiction : 0.0F;
-  std::int32_t covered = 0;
-  VIDEOTX_INDEPENDENT
-  for (std::int32_t cell = 0; cell < count; ++cell) {
-    const std::int32_t unknown = out_filled[cell];
-    const float x = out_x[cell];
-    const float y = out_y[cell];
-    const float rate = out_rate[cell];
-    const auto lost = static_cast<float>(unknown);  // its velocity is 0 then
-    const std::int32_t found = pull(places, further_x, further_y, further_rate, at_x[cell], at_y[cell], frames_away,
-                                    x + lost * further_x[cell], y + lost * further_y[cell]);
-    const float away_x = further_x[found] - x;
-    const float away_y = further_y[found] - y;
-    const float found_rate = further_rate[found];
-    const float apart = std::fabs(away_x) + std::fabs(away_y);
+  IntLanes covered = {};
+  for (std::size_t cell = 0; cell < count; cell += kLanes) {
+    const Velocities own = load_cells(out + cell), further = load_cells(further_cells + cell);
+    const IntLanes unknown = own.filled > 0.0F;  // its velocity is 0 then
+    const Velocities found =
+        pull(places, further_cells, load_lanes<Lanes>(&centres.x[cell]), load_lanes<Lanes>(&centres.y[cell]),
+             frames_away, own.x + masked(unknown, further.x), own.y + masked(unknown, further.y));
+    const Lanes away_x = found.x - own.x, away_y = found.y - own.y;
     // Either weighs with the square of its distance in frames: share = 1 / (1 + (found_rate / rate)^2).
-    const float mixed = rate * rate / (rate * rate + found_rate * found_rate + 1e-20F);
-    const float agreed = apart < least_apart ? mixed : 0.0F;
-    const float closer = found_rate < rate ? agreed : 0.0F;
-    const float share = unknown != 0 ? 1.0F : closer;
-    const std::int32_t usable =
-        static_cast<std::int32_t>(found_rate > 0.0F) & static_cast<std::int32_t>(found_rate <= highest_rate);
-    const float used = static_cast<float>(usable) * share;
-    const std::int32_t taken = usable & unknown;
-    out_x[cell] = x + used * away_x;
-    out_y[cell] = y + used * away_y;
-    out_rate[cell] = taken != 0 ? found_rate : rate;
-    out_filled[cell] = unknown & ~taken;
-    covered += taken;
+    const Lanes square = own.rate * own.rate;
+    const Lanes mixed = square / (square + found.rate * found.rate + 1e-20F);
+    const IntLanes agreed = (magnitude_of(away_x) + magnitude_of(away_y) < least_apart) & (found.rate < own.rate);
+    const IntLanes usable = (found.rate > 0.0F) & (found.rate <= highest_rate);
+    const IntLanes taken = usable & unknown;
+    const Lanes used = masked(taken, Lanes{} + 1.0F) + masked(usable & ~unknown & agreed, mixed);
+    store_fours(&out[cell].x, {own.x + used * away_x, own.y + used * away_y, own.rate + masked(taken, found.rate),
+                               masked(unknown & ~taken, Lanes{} + 1.0F)});
+    covered += ones_before(count, cell, taken);
   }
-  return static_cast<std::size_t>(covered);
+  return sum_of(covered);
 }
 
 }  // namespace videotx

@@ -1,4 +1,5 @@
-// The loops over the cells of a picture that `flow.cpp` is made of.
+// The loops over the cells of a picture that `flow.cpp` is made of. They work on whole lanes: pictures of cells have
+// `Grid::stride()` of them.
 #pragma once
 
 #include <cstddef>
@@ -9,25 +10,6 @@
 
 namespace videotx {
 
-// Velocities of one picture.
-struct View {
-  const float* x;
-  const float* y;
-  const float* rate;
-};
-
-inline View view_of(const Field& field, std::size_t begin) {
-  return {field.x.data() + begin, field.y.data() + begin, field.rate.data() + begin};
-}
-
-// Half of a link: velocities on the grid of one of its ends.
-struct Side {
-  float* x;
-  float* y;
-  float* rate;
-  std::int32_t* filled;
-};
-
 // Centres of the cells, row by row.
 struct Centres {
   std::vector<float> x;
@@ -36,18 +18,18 @@ struct Centres {
   explicit Centres(const Grid& grid);
 };
 
-// One list of one picture turned into velocities: to `past` or `future` by the sign of its references, better known ones
-// before others, the mean of equals.
-void offer_list(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Side past, Side future);
+// The two lists of one picture turned into velocities: in `past` or `future` by the sign of their references, better known
+// ones before others, the mean of equals. `mv` and `ref` begin with list 0, of `cells` cells each.
+void offer_lists(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Cell* past, Cell* future);
 
 // How many rates are known and below `most`.
 std::size_t count_slower(const float* rate, std::size_t cells, float most);
 
 // `own` are the estimates of the frame whose grid this is, on the side of the link; `behind` those on its other side,
-// which only serve as a guess; `opposite` those of the frame at the other end, `frames_away`. Returns how many cells
-// neither knows.
-std::size_t fill_known(const Grid& grid, const Centres& centres, View own, View behind, View opposite,
-                       float frames_away, Side side);
+// which only serve as a guess; `opposite` those of the frame at the other end, `frames_away`, or null where it has none.
+// Returns how many cells neither knows.
+std::size_t fill_known(const Grid& grid, const Centres& centres, const Cell* own, const Cell* behind,
+                       const Cell* opposite, float frames_away, Cell* out);
 
 // Unknown cells take the velocities of a further picture, `frames_away`, whose references lie beyond the link: of
 // `highest_rate` at most. Returns how many cells did.
@@ -56,7 +38,7 @@ std::size_t fill_known(const Grid& grid, const Centres& centres, View own, View 
 // better than the pictures between, whose short vectors are rounded each, and which get away with none where two
 // references average to the right picture (direct and skipped blocks of slow zooms). Estimates are weighted as if
 // rounding were all their error, unless they contradict.
-std::size_t take_further(const Grid& grid, const Centres& centres, View further, float frames_away, float highest_rate,
-                         bool steady, Side side);
+std::size_t take_further(const Grid& grid, const Centres& centres, const Cell* further, float frames_away,
+                         float highest_rate, bool steady, Cell* out);
 
 }  // namespace videotx
