@@ -72,7 +72,10 @@ def trace(
             f"{window.frame_height} x {window.frame_width}, got an array of {motion.shape}"
         )
     centres = window.patch_centres(patch)
-    sampled, position = np.unique(np.asarray(frames, np.int32), return_inverse=True)
+    sampled = np.asarray(frames, np.int32)
+    ascending = bool((sampled[1:] > sampled[:-1]).all())
+    if not ascending:
+        sampled, position = np.unique(sampled, return_inverse=True)
     cells = residual
     if isinstance(cells, ResidualPictures):
         height, width = cells.stored.shape[1:3]
@@ -95,9 +98,7 @@ def trace(
     def by_pair(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
         """(t, t', point, ...) of the distinct frames to (t, t', row, column, ...) of the frames asked for."""
         shaped = values.reshape(*values.shape[:2], *centres.shape[:2], *values.shape[3:])
-        if len(position) == len(sampled) and (position[1:] > position[:-1]).all():
-            return shaped
-        return shaped[position[:, None], position[None, :]]
+        return shaped if ascending else shaped[position[:, None], position[None, :]]
 
     return Trace(
         displacement=window.vectors(by_pair(displacement)),

@@ -1,7 +1,7 @@
 #include "flow.h"
 
 #include <algorithm>
-#include <array>
+#include <cstring>
 
 #include "velocity.h"
 
@@ -28,13 +28,18 @@ void fill_holes(const Grid& grid, Cell* cells) {
   const std::size_t line = columns + 2;
   std::vector<std::uint8_t> known(line * (rows + 2));
   std::vector<Hole> holes;
-  for (std::size_t row = 0, cell = 0; row < rows; ++row) {
-    for (std::size_t column = 0; column < columns; ++column, ++cell) {
-      const std::size_t place = (row + 1) * line + column + 1;
-      known[place] = cells[cell].filled > 0.0F ? 0 : 1;
-      if (known[place] == 0) {
-        holes.push_back({cell, place, 0.0F, 0.0F, false});
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t first = (row + 1) * line + 1;
+    std::uint8_t* const own = known.data() + first;
+    std::transform(cells + row * columns, cells + (row + 1) * columns, own,
+                   [](const Cell& cell) { return static_cast<std::uint8_t>(cell.filled == 0.0F); });
+    for (std::size_t column = 0; column < columns; ++column) {
+      const void* const hole = std::memchr(own + column, 0, columns - column);
+      if (hole == nullptr) {
+        break;
       }
+      column = static_cast<std::size_t>(static_cast<const std::uint8_t*>(hole) - own);
+      holes.push_back({row * columns + column, first + column, 0.0F, 0.0F, false});
     }
   }
   for (bool progress = true; progress;) {
