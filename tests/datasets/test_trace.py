@@ -44,6 +44,22 @@ def test_even_motion_is_followed_whatever_the_references(distances: list[int]) -
     assert not out.filled.any()
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_every_block_of_any_grid_is_moved_by_its_own_vector(rows: int, columns: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    mv, ref = still_motion(2, rows, columns)
+    ref[0, 1], mv[0, 1] = 1, random.integers(-400, 400, (rows, columns, 2))
+    lists = random.integers(0, 2, (rows, columns))
+    for at in (0, 1):
+        ref[1, at][lists == at] = -1
+        mv[1, at][lists == at] = random.integers(-400, 400, (int((lists == at).sum()), 2))
+    out = trace(mv, ref, [0, 1], Window.whole(8 * rows, 8 * columns), patch=8)
+    np.testing.assert_array_equal(out.displacement[0, 1], mv[0, 1] / 4)
+    np.testing.assert_array_equal(out.displacement[1, 0], mv[1].sum(0) / 4)
+    assert not out.filled.any()
+
+
 def test_both_lists_count() -> None:
     mv, ref = pan_motion(6, (4, 0), [-1])
     mv[:, 1], ref[:, 1] = mv[:, 0], ref[:, 0]
