@@ -39,8 +39,10 @@ inline constexpr std::size_t kMostMacroblocks = 4000;
 inline std::size_t check(const CodedPicture& picture) {
   const auto count =
       static_cast<std::size_t>(picture.macroblock_columns) * static_cast<std::size_t>(picture.macroblock_rows);
-  if (picture.macroblock_class.size() != count || picture.qp.size() != count || picture.mv.size() != 64 * count ||
-      picture.ref.size() != 32 * count) {
+  const auto cells_across = static_cast<std::size_t>(16 / picture.cell);
+  const std::size_t num_cells = 2 * cells_across * cells_across * count;  // of both lists
+  if (picture.macroblock_class.size() != count || picture.qp.size() != count || picture.mv.size() != 2 * num_cells ||
+      picture.ref.size() != num_cells) {
     __builtin_trap();
   }
   const bool missing = std::ranges::count(picture.macroblock_class, std::uint8_t{0}) != 0;
