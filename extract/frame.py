@@ -18,8 +18,8 @@ REF_NONE: Final = 0
 REF_UNKNOWN: Final = -128
 """The block may well have motion, but what it is cannot be known; its vector is stored as zero and means nothing."""
 
-# The values below are not frozen: making one would take nearly three times as long, and all of a frame's a twentieth of what
-# reading a small frame takes.
+# The values below are not frozen: making one would take nearly three times as long, and all of a frame's a twentieth of
+# what reading a small frame takes.
 
 # Comparing an array's type with a dtype is quick, with a scalar type it is not.
 _MV_TYPE: Final = np.dtype(np.int16)
