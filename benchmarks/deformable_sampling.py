@@ -34,8 +34,8 @@ Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def planes_and_cells(values: Tensor, xy: Tensor) -> tuple[Planes, Tensor]:
     first = (OTHERS * SIDE**2).repeat_interleave(POINTS, 1).view(FRAMES, 1, 1, 1, -1).to(xy.device)
-    planes = Planes(first, torch.full_like(first, SIDE), torch.full_like(first, SIDE))
-    return planes, values.flatten(1, 3)
+    table = torch.stack([first, torch.full_like(first, SIDE), torch.full_like(first, SIDE)], dim=-1)
+    return Planes(table.int()), values.flatten(1, 3)
 
 
 def ours(values: Tensor, xy: Tensor, weights: Tensor) -> Tensor:

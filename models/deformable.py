@@ -26,7 +26,9 @@ from videotx.models.deformable_cpu import sample_points_cpu
 try:
     from videotx.models.deformable_triton import sample_points
 except ImportError:  # no Triton, as in torch's builds for CPUs
-    sample_points = None
+    HAS_GPU_KERNEL = False
+else:
+    HAS_GPU_KERNEL = True
 
 Outside = Literal["zeros", "border"]
 """What lies outside of a plane: nothing, or its nearest cell."""
@@ -34,14 +36,12 @@ Outside = Literal["zeros", "border"]
 
 @dataclass(frozen=True)
 class Planes:
-    """The plane of every point: int64 tensors that broadcast to the points.
+    """The plane of every point: ``table`` int32 (..., points, 3), which broadcasts to the points.
 
-    ``first`` is the plane's first cell among all cells of a batch element, ``rows`` and ``columns`` its size.
+    Its numbers are the plane's first cell among all cells of a batch element, and its rows and columns.
     """
 
-    first: Tensor
-    rows: Tensor
-    columns: Tensor
+    table: Tensor
 
 
 def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outside: Outside = "zeros") -> Tensor:
@@ -54,7 +54,7 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
     if values.is_cpu:
         found = _sample_fused(values.to(xy.dtype), xy, weights, planes, outside, kernel=sample_points_cpu)
         return found.to(values.dtype)
-    if sample_points is not None and values.is_cuda and xy.dtype == torch.float32:
+    if HAS_GPU_KERNEL and values.is_cuda and xy.dtype == torch.float32:
         return _sample_fused(values, xy, weights, planes, outside, kernel=sample_points)
     return _sample_by_table(values, xy, weights, planes, outside)
 
@@ -64,8 +64,7 @@ def _sample_fused(
 ) -> Tensor:
     queries, (heads, points) = xy.shape[1:-3], xy.shape[-3:-1]
     # The planes of a point are the same for all heads.
-    table = torch.stack(torch.broadcast_tensors(planes.first, planes.rows, planes.columns), dim=-1)
-    table = table.int().expand(*queries, 1, points, 3).reshape(-1, points, 3)
+    table = planes.table.expand(*queries, 1, points, 3).reshape(-1, points, 3)
     out = kernel(
         values.contiguous(),
         xy.reshape(xy.shape[0], -1, heads, points, 2).contiguous(),
@@ -82,10 +81,11 @@ def _sample_by_table(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes
     if values.is_cuda:
         values = at_least_float32(values)  # there the gradient of factors knows no bfloat16
     x, y = xy.unbind(-1)
-    column, across = _neighbours(x, planes.columns, outside)  # b ... heads points 2
-    row, down = _neighbours(y, planes.rows, outside)
+    first, rows, columns = planes.table.unbind(-1)
+    column, across = _neighbours(x, columns, outside)  # b ... heads points 2
+    row, down = _neighbours(y, rows, outside)
     factors = (weights.unsqueeze(-1) * down).unsqueeze(-1) * across.unsqueeze(-2)  # b ... heads points 2 2
-    row = row * planes.columns.to(row.dtype).unsqueeze(-1) + planes.first.to(row.dtype).unsqueeze(-1)
+    row = row * columns.to(row.dtype).unsqueeze(-1) + first.to(row.dtype).unsqueeze(-1)
     element = torch.arange(b, device=xy.device, dtype=row.dtype).view(b, *[1] * (xy.ndim - 1))
     head = torch.arange(heads, device=xy.device, dtype=row.dtype).view(heads, 1, 1)
     row = (element * cells + row) * heads + head

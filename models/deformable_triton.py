@@ -8,6 +8,10 @@ and adds to their gradients atomically, in float32 (so sums may differ in their 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import torch
 import triton
 import triton.language as tl
@@ -15,6 +19,10 @@ from torch import Tensor
 from torch.library import triton_op, wrap_triton
 
 _QUERIES = 16  # of a program; with 64 channels every thread of four warps reads 16 bytes of bfloat16 at once
+
+
+Launch = Callable[[Any], Any]
+"""What makes a kernel launch: the identity, or `wrap_triton` in an operator that torch's compiler traces."""
 
 
 @triton.jit
@@ -87,7 +95,7 @@ def _sum_kernel(
 
 
 @triton.jit
-def _gradient_kernel(
+def _sum_gradient_kernel(
     values, xy, weights, planes, out_gradient, value_gradient, xy_gradient, weight_gradient,
     num_queries, queries_per_element, cells,
     heads: tl.constexpr, channels: tl.constexpr, points: tl.constexpr, border: tl.constexpr,
@@ -123,33 +131,26 @@ def _gradient_kernel(
         tl.store(xy_gradient + 2 * (at + p) + 1, weight * by_y, known)
 
 
-@triton_op("videotx::sample_points", mutates_args=())
-def sample_points(values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool) -> Tensor:
-    """Weighted sums (b, queries, heads, c) of ``values`` (b, cells, heads, c), in their type.
-
-    ``xy`` float32 (b, queries, heads, points, 2), ``weights`` float32 without the last axis; ``planes`` int32
-    (queries, points, 3): first cell, rows and columns of the plane that a point lies in. All contiguous.
-    """
+def _sum(launch: Launch, values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool) -> Tensor:
     b, cells, heads, channels = values.shape
     queries, points = xy.shape[1], xy.shape[3]
     out = values.new_empty(b, queries, heads, channels)
-    wrap_triton(_sum_kernel)[(triton.cdiv(b * queries, _QUERIES), heads)](
+    launch(_sum_kernel)[(triton.cdiv(b * queries, _QUERIES), heads)](
         values, xy, weights, planes, out, b * queries, queries, cells,
         heads, channels, points, border, _QUERIES, triton.next_power_of_2(channels),
     )  # fmt: skip
     return out
 
 
-@triton_op("videotx::sample_points_gradient", mutates_args=())
-def sample_points_gradient(
-    gradient: Tensor, values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool
+def _gradients(
+    launch: Launch, gradient: Tensor, values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients, float32, of the values, positions and weights of `sample_points`."""
+    """Gradients, float32, of the values, positions and weights."""
     b, cells, heads, channels = values.shape
     queries, points = xy.shape[1], xy.shape[3]
     of_values = torch.zeros_like(values, dtype=torch.float32)
     of_xy, of_weights = torch.empty_like(xy), torch.empty_like(weights)
-    wrap_triton(_gradient_kernel)[(triton.cdiv(b * queries, _QUERIES), heads)](
+    launch(_sum_gradient_kernel)[(triton.cdiv(b * queries, _QUERIES), heads)](
         values, xy, weights, planes, gradient, of_values, of_xy, of_weights, b * queries, queries, cells,
         heads, channels, points, border, _QUERIES, triton.next_power_of_2(channels),
     )  # fmt: skip
@@ -161,12 +162,50 @@ def _keep(ctx, inputs, output):
     ctx.save_for_backward(*tensors)
 
 
-def _backward(ctx, gradient):
-    values, xy, weights, planes = ctx.saved_tensors
-    of_values, of_xy, of_weights = sample_points_gradient(
-        gradient.contiguous(), values, xy, weights, planes, ctx.border
-    )
+def _backward(gradients, ctx, gradient):
+    values, *others = ctx.saved_tensors
+    of_values, of_xy, of_weights = gradients(gradient.contiguous(), values, *others, ctx.border)
     return of_values.to(values.dtype), of_xy, of_weights, None, None
 
 
-sample_points.register_autograd(_backward, setup_context=_keep)
+@triton_op("videotx::sample_points", mutates_args=())
+def _traced_sum(values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool) -> Tensor:
+    return _sum(wrap_triton, values, xy, weights, planes, border)
+
+
+@triton_op("videotx::sample_points_gradient", mutates_args=())
+def _traced_gradients(
+    gradient: Tensor, values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _gradients(wrap_triton, gradient, values, xy, weights, planes, border)
+
+
+_traced_sum.register_autograd(partial(_backward, _traced_gradients), setup_context=_keep)
+
+
+def _directly(kernel):
+    return kernel
+
+
+class _SamplePoints(torch.autograd.Function):
+    """The same without torch's dispatcher, which an operator passes many times: a quarter of a millisecond a call."""
+
+    @staticmethod
+    def forward(ctx, *inputs):
+        _keep(ctx, inputs, None)
+        return _sum(_directly, *inputs)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return _backward(partial(_gradients, _directly), ctx, gradient)
+
+
+def sample_points(values: Tensor, xy: Tensor, weights: Tensor, planes: Tensor, border: bool) -> Tensor:
+    """Weighted sums (b, queries, heads, c) of ``values`` (b, cells, heads, c), in their type.
+
+    ``xy`` float32 (b, queries, heads, points, 2), ``weights`` float32 without the last axis; ``planes`` int32
+    (queries, points, 3): first cell, rows and columns of the plane that a point lies in. All contiguous.
+    """
+    run = _traced_sum if torch.compiler.is_compiling() else _SamplePoints.apply
+    found: Tensor = run(values, xy, weights, planes, border)
+    return found

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from videotx.models.clip import Clip, Motion
 from videotx.models.deformable import Outside
-from videotx.models.dvt_attention import MultiScaleDeformable, Normalised, PointPredictor, Points, SpaceTimeDeformable
+from videotx.models.dvt_attention import MultiScaleDeformable, Places, SpaceTimeDeformable
 from videotx.models.fusion import FusionKind, LinearFusion, MixerFusion
 from videotx.models.layers.attention import Attention
 from videotx.models.layers.block import Block
@@ -33,6 +33,7 @@ from videotx.models.layers.initialise import initialise
 from videotx.models.layers.positions import PositionTable
 from videotx.models.layers.tubelet import TubeletEmbedding
 from videotx.models.motion_embedding import MotionCue, MotionEmbedding, Steering, other_frames
+from videotx.models.points import Normalised, PointPredictor, Points
 from videotx.models.video_model import VideoConfig, VideoModel
 
 NORM_EPS = 1e-6  # that of the image ViTs whose weights start a training
@@ -147,10 +148,11 @@ class DVT(VideoModel[DVTConfig]):
     def encode(self, rgb: Tensor, motion: Motion | None) -> Tensor:
         x, steering = self._embed(rgb, motion)
         if self.config.attention == "divided":
-            x = x.flatten(2, 3)  # b t s d
+            x = self.blocks(x.flatten(2, 3))  # b t s d
         elif self.config.attention == "joint":
-            x = x.flatten(1, 3)  # b n d
-        x = self.blocks(x, *([] if steering is None else [steering]))
+            x = self.blocks(x.flatten(1, 3))  # b n d
+        else:
+            x = self.blocks(x, steering, *self._places(x))
         out: Tensor = self.norm(x.flatten(1, -2))  # b n d
         return out
 
@@ -161,13 +163,14 @@ class DVT(VideoModel[DVTConfig]):
     def sampled_locations(self, clip: Tensor | Clip, motion: Motion | None = None) -> SampledLocations:
         """Where every block looks in the other frames; raises ValueError for a model without D-ST-A."""
         x, steering = self._embed(*self._unpack(clip, motion))
+        if steering is None:
+            raise ValueError(f"expected a model with D-ST-A, got attention={self.config.attention!r}")
+        places = self._places(x)
         found = []
         for block in self.blocks:
-            if steering is not None and isinstance(block, Block) and isinstance(block.attention, DeformableAttention):
-                found.append(block.attention.space_time_points(block.norm1(x), steering))
-                x = block(x, steering)
-        if not found:
-            raise ValueError(f"expected a model with D-ST-A, got attention={self.config.attention!r}")
+            if isinstance(block, Block) and isinstance(block.attention, DeformableAttention):
+                found.append(block.attention.space_time_points(block.norm1(x), steering, places[0]))
+            x = block(x, steering, *places)
         xy = torch.stack([points.xy for points in found])
         frames = torch.tensor(other_frames(x.shape[1], self.config.subclip_frames), device=xy.device)
         weights = torch.stack([points.weights for points in found])
@@ -182,6 +185,13 @@ class DVT(VideoModel[DVTConfig]):
         time = self.positions_in_time((t, 1, 1)).view(t, 1, 1, -1)
         x = self.dropout(x + space + time)
         return x, None if self.motion is None else self.motion(rgb, motion)
+
+    def _places(self, x: Tensor) -> tuple[Places | None, Places | None]:
+        """What the two attentions of a block look up in a clip of patches (b, t, h, w, d): the same in all blocks."""
+        attentions = (block.attention for block in self.blocks if isinstance(block, Block))
+        attention = next(kind for kind in attentions if isinstance(kind, DeformableAttention))
+        h, w = x.shape[2:4]
+        return attention.places(h, w, like=x)
 
 
 class DeformableAttention(nn.Module):
@@ -225,19 +235,26 @@ class DeformableAttention(nn.Module):
                 norm_eps=NORM_EPS,
             )
 
-    def space_time_points(self, x: Tensor, steering: Steering) -> Points:
-        """Where D-ST-A looks from tokens (b, t, h, w, d); raises ValueError where there is none."""
-        if self.space_time is None:
-            raise ValueError("expected an attention with a D-ST-A branch, got D-MS-A alone")
-        return self.space_time.points(x, steering)
+    def places(self, h: int, w: int, like: Tensor) -> tuple[Places | None, Places | None]:
+        """Those of D-ST-A and of D-MS-A for a grid of h x w patches, on the device of ``like``."""
+        return (
+            None if self.space_time is None else self.space_time.places(h, w, like),
+            None if self.multi_scale is None else self.multi_scale.places(h, w, like),
+        )
 
-    def forward(self, x: Tensor, steering: Steering | None = None) -> Tensor:
+    def space_time_points(self, x: Tensor, steering: Steering, places: Places | None) -> Points:
+        """Where D-ST-A looks from tokens (b, t, h, w, d); raises ValueError where there is none."""
+        if self.space_time is None or places is None:
+            raise ValueError("expected an attention with a D-ST-A branch, got D-MS-A alone")
+        return self.space_time.points(x, steering, places)
+
+    def forward(self, x: Tensor, steering: Steering | None, in_time: Places | None, in_scales: Places | None) -> Tensor:
         """The update of tokens (b, t, h, w, d)."""
         branches = []
-        if self.space_time is not None and steering is not None:
-            branches.append(self.space_time(x, steering))
-        if self.multi_scale is not None:
-            branches.append(self.multi_scale(x))
+        if self.space_time is not None and steering is not None and in_time is not None:
+            branches.append(self.space_time(x, steering, in_time))
+        if self.multi_scale is not None and in_scales is not None:
+            branches.append(self.multi_scale(x, in_scales))
         update: Tensor = self.fusion(branches)
         return update
 

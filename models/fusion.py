@@ -12,6 +12,13 @@ from torch import Tensor, nn
 
 from videotx.models.layers.mlp import MLP
 
+try:
+    from videotx.models.fusion_triton import mix_branches
+except ImportError:  # no Triton, as in torch's builds for CPUs
+    HAS_GPU_KERNEL = False
+else:
+    HAS_GPU_KERNEL = True
+
 FusionKind = Literal["linear", "mixer"]
 
 
@@ -44,15 +51,18 @@ class MixerFusion(nn.Module):
 
     def forward(self, branches: list[Tensor]) -> Tensor:
         """Update (..., d) from branches (..., d)."""
-        z = torch.stack(branches)  # branches ... d
-        z = z + self._mix_branches(self.norm_branches(z))
+        z = self._mix_branches(torch.stack(branches))  # branches ... d
         z = z + self.mix_channels(self.norm_channels(z))
         update: Tensor = self.proj(z.mean(0))
         return update
 
     def _mix_branches(self, z: Tensor) -> Tensor:
+        mlp, normed = self.mix_branches, self.norm_branches(z)
+        fits = z.is_cuda and z.dtype != torch.float64 and len(z) == 2
+        if HAS_GPU_KERNEL and fits and not torch.compiler.is_compiling():
+            weights = (mlp.fc1.weight, mlp.fc1.bias, mlp.fc2.weight, mlp.fc2.bias)
+            return mix_branches(normed.contiguous(), z, *weights)
         # From the left, with branches in front: as a map of the last axis it would be a product of millions of rows by
-        # as many columns as there are branches, slower on a CPU and several times slower on a GPU.
-        mlp = self.mix_branches
-        hidden = mlp.activation(mlp.fc1.weight @ z.flatten(1) + mlp.fc1.bias.unsqueeze(-1))
-        return (mlp.fc2.weight @ hidden + mlp.fc2.bias.unsqueeze(-1)).view_as(z)
+        # as many columns as there are branches, several times slower.
+        hidden = mlp.activation(mlp.fc1.weight @ normed.flatten(1) + mlp.fc1.bias.unsqueeze(-1))
+        return z + (mlp.fc2.weight @ hidden + mlp.fc2.bias.unsqueeze(-1)).view_as(z)

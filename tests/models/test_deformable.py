@@ -18,7 +18,7 @@ HEADS, CHANNELS, QUERIES, BATCH = 2, 4, 6, 3
 def planes_of(sizes: list[tuple[int, int]], num_points: int) -> Planes:
     first = torch.tensor([sum(r * c for r, c in sizes[:i]) for i in range(len(sizes))]).repeat_interleave(num_points)
     rows, columns = torch.tensor(sizes).repeat_interleave(num_points, dim=0).unbind(1)
-    return Planes(first, rows, columns)
+    return Planes(torch.stack([first, rows, columns], dim=-1).int())
 
 
 def by_grid_sample(values: Tensor, xy: Tensor, weights: Tensor, outside: Outside) -> Tensor:
@@ -119,8 +119,7 @@ def test_a_plane_beyond_the_cells_is_refused(plane: tuple[int, int, int]) -> Non
 
 def test_the_operator_is_registered_as_torch_wants_it() -> None:
     values, xy, weights = random_problem()
-    table = torch.stack([planes_of(SIZES, POINTS_PER_PLANE).first, *torch.tensor(SIZES).repeat_interleave(3, 0).T], -1)
-    table = table.int().expand(QUERIES, -1, 3).contiguous()
+    table = planes_of(SIZES, POINTS_PER_PLANE).table.expand(QUERIES, -1, 3).contiguous()
     torch.library.opcheck(sample_points_cpu, (values, xy, weights, table, True))
 
 
