@@ -25,7 +25,7 @@ def _to_jpeg(colour_matrix: str, full_range: bool, bit_depth: int) -> list[float
     return [0.0 if abs(entry) < 1e-12 else entry for entry in matrix.ravel().tolist()]
 
 
-@dataclass(slots=True)  # not frozen, as of all values that a frame is made of
+@dataclass(frozen=True, slots=True)
 class Residual:
     """Signed residual planes of one native picture, in units of its samples.
 
