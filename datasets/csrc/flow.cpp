@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "pool.h"
 #include "velocity.h"
 
 namespace videotx {
@@ -86,41 +87,6 @@ int reach_of(const float* rate, std::size_t cells) {
     (half_reach(middle) ? least : beyond) = middle;
   }
   return least;
-}
-
-// Of `pool` x `pool` cells as many as say something: the median of their velocities, coordinate by coordinate, and of
-// their rates. One block of a large picture is a small part of what moves, and where the picture is flat its vector says
-// what was cheapest to code.
-void take_medians(const Grid& fine, const Field& from, int pool, const Grid& coarse, Cell* to) {
-  std::vector<float> x;
-  std::vector<float> y;
-  std::vector<float> rate;
-  const auto median = [](std::vector<float>& values) {
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-  };
-  std::size_t cell = 0;
-  for (int row = 0; row < coarse.rows; ++row) {
-    for (int column = 0; column < coarse.columns; ++column, ++cell) {
-      x.clear();
-      y.clear();
-      rate.clear();
-      for (int r = row * pool; r < std::min((row + 1) * pool, fine.rows); ++r) {
-        for (int c = column * pool; c < std::min((column + 1) * pool, fine.columns); ++c) {
-          const auto at = static_cast<std::size_t>(r * fine.columns + c);
-          if (from[at].rate > 0.0F) {
-            x.push_back(from[at].x);
-            y.push_back(from[at].y);
-            rate.push_back(from[at].rate);
-          }
-        }
-      }
-      if (!x.empty()) {
-        to[cell] = {median(x), median(y), median(rate), 0.0F};
-      }
-    }
-  }
 }
 
 // Makes one link after another from the estimates of all frames.
@@ -207,7 +173,7 @@ void estimate(const BlockMotion& motion, int pool, Estimates& out) {
   out.has_past.resize(frames);
   out.has_future.resize(frames);
   out.reach.resize(frames);
-  Field fine_past(pool > 1 ? fine.stride() : 0);
+  Field fine_past(pool > 1 ? fine.stride() + 1 : 0);
   Field fine_future(fine_past.size());
   std::vector<float> rates(cells);
   const auto any_known = [&](const Cell* from) {
@@ -220,8 +186,6 @@ void estimate(const BlockMotion& motion, int pool, Estimates& out) {
     const std::int8_t* const ref = motion.ref.data() + frame * 2 * fine.size();
     if (pool > 1) {
       offer_lists(mv, ref, fine.size(), fine_past.data(), fine_future.data());
-      std::fill_n(past, stride, Cell{});
-      std::fill_n(future, stride, Cell{});
       take_medians(fine, fine_past, pool, out.grid, past);
       take_medians(fine, fine_future, pool, out.grid, future);
     } else {

@@ -145,6 +145,28 @@ def test_stray_blocks_of_a_large_picture_do_not_carry_patches_away() -> None:
     assert np.abs(out.displacement[0, 1] - true).max() < 1.5
 
 
+@pytest.mark.parametrize("patches", [1, 2, 5])
+@pytest.mark.parametrize("missing_blocks", [0, 1])
+def test_what_is_followed_in_a_large_picture_is_the_median_of_what_its_blocks_say(
+    patches: int, missing_blocks: int
+) -> None:
+    """Half a patch is four blocks wide; the centres of patches are those of every second square of 4 x 4 blocks."""
+    random = np.random.default_rng(patches)
+    side = 4 * (2 * patches + 1)
+    rows, columns = side - missing_blocks, side
+    mv, ref = still_motion(2, rows, columns)
+    mv[1, 0] = random.integers(-200, 200, (rows, columns, 2))
+    ref[1, 0] = -(random.random((rows, columns)) < 0.7).astype(np.int8)
+    window = Window(8 * rows, 8 * columns, 16, 16, 64 * patches, 64 * patches, 16 * patches, 16 * patches)
+    out = trace(mv, ref, [0, 1], window, patch=16)
+    for row in range(patches):
+        for column in range(patches):
+            at = np.s_[8 * row + 4 : 8 * row + 8, 8 * column + 4 : 8 * column + 8]
+            velocities = np.sort(-mv[1, 0][at][ref[1, 0][at] < 0], axis=0)  # forward, of vectors that lead back
+            median = velocities[len(velocities) // 2]
+            np.testing.assert_allclose(out.displacement[1, 0, row, column], -median / 16, atol=1e-5)
+
+
 def test_residual_adds_up_along_the_trace_with_its_sign() -> None:
     mv, ref = pan_motion(6, (64, 0), [-1])  # sixteen pixels per frame
     pictures = np.zeros((6, 128, 128, 3), np.int16)
