@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from videotx.datasets.clips import ClipDataset, ClipIndex
 from videotx.datasets.crops import EvenCrops
-from videotx.datasets.sample import Clip
+from videotx.datasets.sample import Clip, collate
 from videotx.datasets.shards import Shards, open_shards
 from videotx.datasets.show import show_pixels
 
@@ -121,10 +121,6 @@ def root_of(error: BaseException) -> str:
     return str(error).splitlines()[0]
 
 
-def identity(item: object) -> object:
-    return item
-
-
 def compare_decoding(shards: Shards, videos: Path, rounds: int) -> None:
     stored = [("rgb",), ("rgb", "motion"), ("rgb", "motion", "residual")]
     has = set(shards.recipe.get("streams", []))
@@ -152,7 +148,7 @@ def measure_workers(shards: Shards, clips: int) -> None:
     dataset = ClipDataset(shards, streams=("rgb",), train=True, crop=CROP)
     order = [ClipIndex(i // len(dataset), i % len(dataset)) for i in range(clips)]
     for workers in (0, 1, 2):
-        loader = DataLoader(dataset, batch_size=8, sampler=order, num_workers=workers, collate_fn=identity)
+        loader = DataLoader(dataset, batch_size=8, sampler=order, num_workers=workers, collate_fn=collate)
         start = time.perf_counter()
         iterator = iter(loader)
         next(iterator)
@@ -191,7 +187,8 @@ def main() -> None:
     shards = open_shards(options.shards)
     print(shards)
     compare_decoding(shards, options.videos, options.rounds)
-    measure_workers(shards, options.worker_clips)
+    if options.worker_clips:
+        measure_workers(shards, options.worker_clips)
     measure_latency_and_memory(options.shards, options.memory_clips)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import torch
+from torch.utils.data import default_collate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -102,7 +103,7 @@ def collate(clips: Sequence[Clip]) -> ClipBatch:
                     f"cannot stack {field.name}: {first.video} has {tuple(values[0].shape)}, {clip.video} has "
                     f"{tuple(value.shape)}"
                 )
-        stacked[field.name] = torch.stack(values)
+        stacked[field.name] = default_collate(values)  # in a worker, into the memory that it shares with the trainer
     return ClipBatch(
         video=tuple(clip.video for clip in clips),
         row=torch.tensor([clip.row for clip in clips]),
