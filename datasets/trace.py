@@ -45,6 +45,14 @@ class Trace:
     residual: npt.NDArray[np.float32] | None
 
 
+def _cells(residual: ResidualPictures | ResidualCells | None, window: Window, patch: int) -> ResidualCells | None:
+    """Pictures reduced to the cells that patches are made of; cells as they are."""
+    if not isinstance(residual, ResidualPictures):
+        return residual
+    height, width = residual.stored.shape[1:3]
+    return ResidualGrid.under(window, height, width, patch).reduce(residual)
+
+
 def trace(
     motion: npt.NDArray[np.int16],
     ref: npt.NDArray[np.int8],
@@ -76,10 +84,7 @@ def trace(
     ascending = bool((sampled[1:] > sampled[:-1]).all())
     if not ascending:
         sampled, position = np.unique(sampled, return_inverse=True)
-    cells = residual
-    if isinstance(cells, ResidualPictures):
-        height, width = cells.stored.shape[1:3]
-        cells = ResidualGrid.under(window, height, width, patch).reduce(cells)
+    cells = _cells(residual, window, patch)
     grid = None if cells is None else cells.grid
     displacement, state, filled, added = _clips.trace(
         np.ascontiguousarray(motion),
