@@ -56,8 +56,9 @@ def find_video_object_layer(data: bytes | None) -> VideoObjectLayer | None:
         if code == _VOP:
             break
         if _VOL_FIRST <= code <= _VOL_LAST:
-            stop = data.find(_START_CODE, start)
-            layer = _read_layer(data[start : stop if stop >= 0 else start + _LAYER_BYTES])
+            limit = start + _LAYER_BYTES
+            stop = data.find(_START_CODE, start, limit)
+            layer = _read_layer(data[start : stop if stop >= 0 else limit])
             if layer is not None:
                 return layer
     return None

@@ -22,13 +22,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from videotx.models.deformable_cpu import sample_points_cpu
+from videotx.models.layers.gpu_kernels import HAS_TRITON
 
-try:
+if HAS_TRITON:
     from videotx.models.deformable_triton import sample_points
-except ImportError:  # no Triton, as in torch's builds for CPUs
-    HAS_GPU_KERNEL = False
-else:
-    HAS_GPU_KERNEL = True
 
 Outside = Literal["zeros", "border"]
 """What lies outside of a plane: nothing, or its nearest cell."""
@@ -54,7 +51,7 @@ def sample(values: Tensor, xy: Tensor, weights: Tensor, planes: Planes, *, outsi
     if values.is_cpu:
         found = _sample_fused(values.to(xy.dtype), xy, weights, planes, outside, kernel=sample_points_cpu)
         return found.to(values.dtype)
-    if HAS_GPU_KERNEL and values.is_cuda and xy.dtype == torch.float32:
+    if HAS_TRITON and values.is_cuda and xy.dtype == torch.float32:
         return _sample_fused(values, xy, weights, planes, outside, kernel=sample_points)
     return _sample_by_table(values, xy, weights, planes, outside)
 

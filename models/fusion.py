@@ -10,14 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from videotx.models.layers.gpu_kernels import HAS_TRITON, runs_kernels
 from videotx.models.layers.mlp import MLP
 
-try:
+if HAS_TRITON:
     from videotx.models.fusion_triton import mix_branches
-except ImportError:  # no Triton, as in torch's builds for CPUs
-    HAS_GPU_KERNEL = False
-else:
-    HAS_GPU_KERNEL = True
 
 FusionKind = Literal["linear", "mixer"]
 
@@ -58,8 +55,7 @@ class MixerFusion(nn.Module):
 
     def _mix_branches(self, z: Tensor) -> Tensor:
         mlp, normed = self.mix_branches, self.norm_branches(z)
-        fits = z.is_cuda and z.dtype != torch.float64 and len(z) == 2
-        if HAS_GPU_KERNEL and fits and not torch.compiler.is_compiling():
+        if runs_kernels(z) and len(z) == 2:
             weights = (mlp.fc1.weight, mlp.fc1.bias, mlp.fc2.weight, mlp.fc2.bias)
             return mix_branches(normed.contiguous(), z, *weights)
         # From the left, with branches in front: as a map of the last axis it would be a product of millions of rows by

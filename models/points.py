@@ -9,13 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from videotx.models.deformable import at_least_float32
+from videotx.models.layers.gpu_kernels import HAS_TRITON, runs_kernels
 
-try:
+if HAS_TRITON:
     from videotx.models.points_triton import place_points
-except ImportError:  # no Triton, as in torch's builds for CPUs
-    HAS_GPU_KERNEL = False
-else:
-    HAS_GPU_KERNEL = True
 
 Normalised = Literal["points_and_frames", "points"]
 """Weights sum to one over the points of all other frames, or per other frame (and the frames are averaged)."""
@@ -66,8 +63,7 @@ class PointPredictor(nn.Module):
         projection; with it the predictor must have one plane, whose prediction serves all of them.
         """
         predicted = self.proj(x)
-        fits = x.is_cuda and anchor.dtype == torch.float32
-        if HAS_GPU_KERNEL and fits and not torch.compiler.is_compiling():  # torch's compiler makes a kernel of the rest
+        if runs_kernels(anchor):
             return self._place_fused(predicted, anchor, extra)
         predicted = predicted.unflatten(-1, self.shape)
         if extra is not None:

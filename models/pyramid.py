@@ -13,13 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from videotx.models.layers.depthwise import depthwise_conv3d
+from videotx.models.layers.gpu_kernels import HAS_TRITON, runs_kernels
 
-try:
+if HAS_TRITON:
     from videotx.models.pyramid_triton import pyramid_cells
-except ImportError:  # no Triton, as in torch's builds for CPUs
-    HAS_GPU_KERNEL = False
-else:
-    HAS_GPU_KERNEL = True
 
 
 class Scale(nn.Conv3d):
@@ -49,8 +46,7 @@ class Pyramid(nn.ModuleList):
     def forward(self, values: Tensor) -> Tensor:
         """Cells (b, t, cells, d) of all resolutions, one after the other and row by row, of values (b, t, h, w, d)."""
         weights = [scale.weight.to(values.dtype) for scale in self if isinstance(scale, Scale)]
-        fits = values.is_cuda and values.dtype != torch.float64
-        if HAS_GPU_KERNEL and fits and not torch.compiler.is_compiling():
+        if runs_kernels(values):
             taps = torch.cat([weight.flatten(1) for weight in weights], dim=1).t()
             return pyramid_cells(values.contiguous(), taps.contiguous(), self.strides)
         h, w = values.shape[2:4]

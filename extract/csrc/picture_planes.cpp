@@ -104,25 +104,31 @@ std::array<std::uint8_t, 256> mapped_bytes(float gain, float zero, float offset)
   return bytes;
 }
 
-// Planes of which each is made of itself alone, as of streams whose matrix is JPEG's. False: these are not such, or cannot be
-// had of integers.
-bool scale_planes(const std::array<BytePlane, 3>& planes, float black, const Matrix3& m,
-                  const std::array<std::span<std::uint8_t>, 3>& out) {
+// For planes of which each is made of itself alone, as of streams whose matrix is JPEG's. Nothing: these are not such, or
+// cannot be had of integers.
+std::optional<std::array<ByteScale, 3>> find_scales(float black, const Matrix3& m) {
   constexpr float kNothing = 1e-6F;  // what a matrix has that was multiplied with its own inverse
   for (const std::size_t mixed : {1U, 2U, 5U, 7U}) {
-    if (std::abs(m[mixed]) > kNothing) return false;
+    if (std::abs(m[mixed]) > kNothing) return std::nullopt;
   }
-  std::array<std::optional<ByteScale>, 3> scales;
-  for (std::size_t i = 0; i < 3; ++i) {
-    const float gain = m[4 * i];
-    scales[i] = ByteScale::find(gain, i == 0 ? mapped_bytes(gain, black, 0.0F) : mapped_bytes(gain, 128.0F, 128.0F));
-    if (!scales[i]) return false;
-  }
-  for (std::size_t i = 0; i < 3; ++i) {
-    const BytePlane& plane = planes[i];
-    scales[i]->apply(plane.samples.data(), plane.stride, plane.width, plane.height, out[i].data(), plane.width);
-  }
-  return true;
+  const auto luma = ByteScale::find(m[0], mapped_bytes(m[0], black, 0.0F));
+  const auto cb = ByteScale::find(m[4], mapped_bytes(m[4], 128.0F, 128.0F));
+  const auto cr = ByteScale::find(m[8], mapped_bytes(m[8], 128.0F, 128.0F));
+  if (!luma || !cb || !cr) return std::nullopt;
+  return std::array{*luma, *cb, *cr};
+}
+
+// What was found for the last picture: all pictures of a video ask for the same.
+struct FoundScales {
+  float black;
+  Matrix3 matrix;
+  std::optional<std::array<ByteScale, 3>> scales;
+};
+
+const std::optional<std::array<ByteScale, 3>>& scales_for(float black, const Matrix3& matrix) {
+  thread_local std::optional<FoundScales> last;
+  if (!last || last->black != black || last->matrix != matrix) last = {black, matrix, find_scales(black, matrix)};
+  return last->scales;
 }
 
 }  // namespace
@@ -139,7 +145,13 @@ void convert_picture(const std::array<BytePlane, 3>& planes, float black, const 
       throw std::invalid_argument("planes do not fit a 4:2:0 picture of one size");
     }
   }
-  if (scale_planes(planes, black, matrix, out)) return;
+  if (const auto& scales = scales_for(black, matrix)) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const BytePlane& plane = planes[i];
+      (*scales)[i].apply(plane.samples.data(), plane.stride, plane.width, plane.height, out[i].data(), plane.width);
+    }
+    return;
+  }
   static const Convert convert = best_convert();
   convert(planes, black, matrix, out);
 }

@@ -32,15 +32,16 @@ def draw_region(data: Any, height: int, width: int) -> Region:
 
 
 @settings(max_examples=300, deadline=None)
-@given(LENGTHS, LENGTHS, LENGTHS, LENGTHS, st.integers(0, 2**32 - 1), st.booleans(), st.data())
-def test_bytes_are_resized_as_torch_does(  # noqa: PLR0917
-    height: int, width: int, out_height: int, out_width: int, seed: int, extreme: bool, data: Any
+@given(st.tuples(LENGTHS, LENGTHS), st.tuples(LENGTHS, LENGTHS), st.integers(0, 2**32 - 1), st.booleans(), st.data())
+def test_bytes_are_resized_as_torch_does(
+    whole: tuple[int, int], size: tuple[int, int], seed: int, extreme: bool, data: Any
 ) -> None:
+    (height, width), (out_height, out_width) = whole, size
     random = np.random.default_rng(seed)
     pictures = random.integers(0, 256, (2, height, width, 3), np.uint8)
     if extreme:  # black and white alone: sums that reach both ends
         pictures = np.where(pictures > 127, 255, 0).astype(np.uint8)
-    region, size = draw_region(data, height, width), (out_height, out_width)
+    region = draw_region(data, height, width)
     expected = by_torch(pictures, region, size)
     for plain in (False, True):
         guarded = np.full(2 * out_height * out_width * 3 + 64, 77, np.uint8)
