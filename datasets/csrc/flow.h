@@ -31,27 +31,34 @@ struct BlockMotion {
 
 inline constexpr std::int8_t kRefUnknown = -128;
 
-// What is known of the motion of a cell between two pictures. `rate` is 1 / (distance in frames that the velocity is the
-// mean over), which is how well it is known, or 0 where nothing is known; the velocity there is 0. Four numbers, so that
-// one load takes all of them.
+// What a picture says about the motion of one of its cells. `rate` is 1 / (distance in frames that the velocity is the
+// mean over), which is how well it is known, or 0 where nothing is known; the velocity there is 0. As large as four
+// numbers, so that one load takes all of them.
 struct alignas(16) Cell {
   float x = 0.0F;  // samples per frame
   float y = 0.0F;
   float rate = 0.0F;
-  float filled = 0.0F;  // of links: 1 where no vector covers the cell, which took its neighbours' velocity
 };
 
 // Of one or more pictures, (picture, cell), each filled up to `Grid::stride()` cells.
 using Field = std::vector<Cell>;
 
-// Both sides of every frame of a run, (frame, row, column): what blocks say about [frame - |ref|, frame] and about
-// [frame, frame + ref].
+// What the blocks of every frame say about one side of it.
+struct Side {
+  Field cells;                      // of frames that say nothing they are not written
+  std::vector<std::uint8_t> speaks;  // by frame: whether any block says anything
+  Field nothing;                    // the cells of one frame that says nothing
+
+  [[nodiscard]] const Cell* of(std::size_t frame) const {
+    return speaks[frame] != 0 ? cells.data() + frame * nothing.size() : nothing.data();
+  }
+};
+
+// Both sides of every frame of a run: what blocks say about [frame - |ref|, frame] and about [frame, frame + ref].
 struct Estimates {
   Grid grid;
-  Field past;
-  Field future;
-  std::vector<std::uint8_t> has_past;  // by frame: whether any block says anything
-  std::vector<std::uint8_t> has_future;
+  Side past;
+  Side future;
   std::vector<int> reach;  // by frame: the distance that at least half of its blocks refer back to or beyond
 };
 
@@ -61,14 +68,26 @@ struct Estimates {
 // The estimates are those of `pool` x `pool` cells each, by the median of what they know.
 void estimate(const BlockMotion& motion, int pool, Estimates& out);
 
-// Velocities between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from
-// `first` on, and one cell more, so that two may be read at once. A broken link has known motion nowhere, or almost nowhere:
-// a key frame that nothing crosses, or a cut.
+// In samples per frame.
+struct Velocity {
+  float x = 0.0F;
+  float y = 0.0F;
+};
+
+// Velocities of all cells from link to link, each picture filled up to `Grid::stride()` cells.
+struct Flow {
+  std::vector<Velocity> velocity;          // and one more, so that two may be read at once
+  std::vector<std::uint8_t> filled;        // 1 where no vector covers the cell, which took its neighbours' velocity
+  std::vector<std::uint8_t> has_filled;    // by link: whether any cell is
+};
+
+// The motion between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from
+// `first` on. A broken link has known motion nowhere, or almost nowhere: a key frame that nothing crosses, or a cut.
 struct Links {
   Grid grid;
   int first = 0;
-  Field forward;
-  Field backward;
+  Flow forward;
+  Flow backward;
   std::vector<std::uint8_t> broken;
 };
 

@@ -21,7 +21,7 @@ struct Walkers {
   std::vector<float> x;
   std::vector<float> y;
   std::vector<std::int32_t> state;
-  std::vector<float> num_filled;
+  std::vector<std::int32_t> num_filled;
 
   explicit Walkers(std::size_t count)
       : x(count + kLanes), y(count + kLanes), state(count + kLanes), num_filled(count + kLanes) {}
@@ -38,12 +38,12 @@ struct Step {
 
 // Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge. Points are
 // moved by whole lanes, so up to kLanes - 1 after the last.
-VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* state, float* num_filled,
-                         const Cell* field, Step step) {
-  const float* const base = &field->x;
+// `filled` may be null, where no cell is.
+VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* state, std::int32_t* num_filled,
+                         const Velocity* velocity, const std::uint8_t* filled, Step step) {
+  const float* const base = &velocity->x;
   const auto last_column = static_cast<float>(step.columns - 1);
   const auto last_row = static_cast<float>(step.rows - 1);
-  std::array<std::int32_t, kLanes> upper, lower;
   for (std::size_t i = 0; i < count; i += kLanes) {
     const Lanes from_x = load_lanes<Lanes>(x + i), from_y = load_lanes<Lanes>(y + i);
     Lanes c = from_x * step.per_block - 0.5F, r = from_y * step.per_block - 0.5F;
@@ -53,20 +53,18 @@ VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* st
     // Beyond the last cell there is none to weigh.
     const Lanes u = masked(c < last_column, c - float_of(left)), v = masked(r < last_row, r - float_of(top));
     // In the last column u is 0, and what comes behind it in memory counts for nothing.
-    const IntLanes corner = top * step.columns + left;
-    store_lanes(upper.data(), 4 * corner);
-    store_lanes(lower.data(), 4 * (corner + ((top + 1 < step.rows) & step.columns)));
-    const auto in_upper = [&](std::size_t lane) __attribute__((always_inline)) { return upper[lane]; };
-    const auto in_lower = [&](std::size_t lane) __attribute__((always_inline)) { return lower[lane]; };
-    const FourLanes nw = load_fours(base, in_upper), ne = load_fours(base + 4, in_upper);
-    const FourLanes sw = load_fours(base, in_lower), se = load_fours(base + 4, in_lower);
-    const Lanes left_x = nw.first + v * (sw.first - nw.first), left_y = nw.second + v * (sw.second - nw.second);
-    const Lanes right_x = ne.first + v * (se.first - ne.first), right_y = ne.second + v * (se.second - ne.second);
+    const IntLanes corner = top * step.columns + left, below = corner + ((top + 1 < step.rows) & step.columns);
+    const Indices upper(2 * corner), lower(2 * below);
+    // Both velocities of a cell, then both of the next one.
+    const FourLanes north = load_fours(base, upper), south = load_fours(base, lower);
+    const Lanes left_x = north.first + v * (south.first - north.first);
+    const Lanes left_y = north.second + v * (south.second - north.second);
+    const Lanes right_x = north.third + v * (south.third - north.third);
+    const Lanes right_y = north.fourth + v * (south.fourth - north.fourth);
     const Lanes mean_x = left_x + u * (right_x - left_x), mean_y = left_y + u * (right_y - left_y);
-    const IntLanes east = u >= 0.5F, south = v >= 0.5F;
-    const Lanes own_x = south ? (east ? se.first : sw.first) : (east ? ne.first : nw.first);
-    const Lanes own_y = south ? (east ? se.second : sw.second) : (east ? ne.second : nw.second);
-    const Lanes filled = south ? (east ? se.fourth : sw.fourth) : (east ? ne.fourth : nw.fourth);
+    const IntLanes is_east = u >= 0.5F, is_south = v >= 0.5F;
+    const Lanes own_x = is_south ? (is_east ? south.third : south.first) : (is_east ? north.third : north.first);
+    const Lanes own_y = is_south ? (is_east ? south.fourth : south.second) : (is_east ? north.fourth : north.second);
     const IntLanes at_edge = magnitude_of(mean_x - own_x) + magnitude_of(mean_y - own_y) > kEdge;
     const Lanes to_x = from_x + step.sign * (at_edge ? own_x : mean_x);
     const Lanes to_y = from_y + step.sign * (at_edge ? own_y : mean_y);
@@ -74,7 +72,12 @@ VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* st
     store_lanes(x + i, to_x);
     store_lanes(y + i, to_y);
     store_lanes(state + i, load_lanes<IntLanes>(state + i) | (outside & static_cast<std::int32_t>(kOutside)));
-    store_lanes(num_filled + i, load_lanes<Lanes>(num_filled + i) + filled);
+    if (filled != nullptr) {
+      const Indices own((is_south ? below : corner) + (is_east & 1));
+      const auto at = [&](std::size_t lane) { return static_cast<std::int32_t>(filled[own[lane]]); };
+      const IntLanes more = {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
+      store_lanes(num_filled + i, load_lanes<IntLanes>(num_filled + i) + more);
+    }
   }
 }
 
@@ -193,11 +196,13 @@ class Follower {
       return;
     }
     const Grid& grid = links_.grid;
-    const Cell* const field = (forward ? links_.forward : links_.backward).data() + which * grid.stride();
+    const Flow& flow = forward ? links_.forward : links_.backward;
+    const Velocity* const velocity = flow.velocity.data() + which * grid.stride();
+    const std::uint8_t* const filled = flow.has_filled[which] != 0 ? flow.filled.data() + which * grid.stride() : nullptr;
     const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
     const auto take_step = [&] {
       move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-           walkers.num_filled.data() + begin, field, step);
+           walkers.num_filled.data() + begin, velocity, filled, step);
     };
     if (residuals.empty()) {
       take_step();
@@ -210,8 +215,8 @@ class Follower {
     const float* const to_x = walkers.x.data() + begin;
     const float* const to_y = walkers.y.data() + begin;
     const ResidualCells& cells = *cells_;
-    const Ends ends{estimates_.future.data() + index * grid.stride(),
-                    estimates_.past.data() + (index + 1) * grid.stride(),
+    const Ends ends{estimates_.future.of(index),
+                    estimates_.past.of(index + 1),
                     grid.rows,
                     grid.columns,
                     grid.block,
@@ -279,7 +284,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       walkers.x[source * p + i] = points[i].x;
       walkers.y[source * p + i] = points[i].y;
       walkers.state[source * p + i] = 0;
-      walkers.num_filled[source * p + i] = 0.0F;
+      walkers.num_filled[source * p + i] = 0;
       if (cells != nullptr) {
         residuals[source * p + i] = {};
       }
@@ -292,7 +297,7 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
       const std::size_t at = (source * t + target) * p + i;
       out.displacement[at] = {walkers.x[walker] - points[i].x, walkers.y[walker] - points[i].y};
       out.state[at] = static_cast<std::uint8_t>(walkers.state[walker]);
-      out.filled[at] = walkers.num_filled[walker] * per_step;
+      out.filled[at] = static_cast<float>(walkers.num_filled[walker]) * per_step;
       if (cells != nullptr) {
         float* const to = out.residual.data() + at * kResidualValues;
         std::memcpy(to, &residuals[walker].first, sizeof(Four));

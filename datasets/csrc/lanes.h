@@ -39,6 +39,20 @@ VIDEOTX_INLINE void store_lanes(Number* to, Vector value) {
   std::memcpy(to, &value, sizeof(value));
 }
 
+// Indices to load from. They go through memory: compilers would take them out of the register one by one, at two or three
+// instructions each, where a load is one.
+class Indices {
+ public:
+  VIDEOTX_INLINE explicit Indices(IntLanes from) {
+    store_lanes(values_.data(), from);
+    __asm__("" : "+m"(values_));
+  }
+  VIDEOTX_INLINE std::uint32_t operator[](std::size_t lane) const { return values_[lane]; }
+
+ private:
+  std::array<std::uint32_t, kLanes> values_;
+};
+
 VIDEOTX_INLINE IntLanes whole_of(Lanes value) { return __builtin_convertvector(value, IntLanes); }
 VIDEOTX_INLINE Lanes float_of(IntLanes value) { return __builtin_convertvector(value, Lanes); }
 
@@ -46,6 +60,12 @@ VIDEOTX_INLINE Lanes float_of(IntLanes value) { return __builtin_convertvector(v
 VIDEOTX_INLINE Lanes masked(IntLanes mask, Lanes value) { return (Lanes)((IntLanes)value & mask); }
 
 VIDEOTX_INLINE Lanes magnitude_of(Lanes value) { return (Lanes)((IntLanes)value & 0x7FFFFFFF); }
+
+VIDEOTX_INLINE bool any_of(IntLanes mask) {
+  using Halves = std::int64_t __attribute__((vector_size(sizeof(mask))));
+  const auto halves = (Halves)mask;
+  return ((halves[0] | halves[1]) | (halves[2] | halves[3])) != 0;
+}
 
 VIDEOTX_INLINE IntLanes within(IntLanes value, std::int32_t most) {
   const IntLanes none = {}, limit = none + most;
@@ -58,11 +78,11 @@ struct FourLanes {
   Lanes first, second, third, fourth;
 };
 
-// Those at the places base + offset(lane): one load a cell, where gathering would take one a number.
+// Those at the places base + offset[lane]: one load a cell, where gathering would take one a number.
 template <typename Offset>
 VIDEOTX_INLINE FourLanes load_fours(const float* base, const Offset& offset) {
   const auto two = [&](std::size_t lane) __attribute__((always_inline)) {
-    const Four low = load_lanes<Four>(base + offset(lane)), high = load_lanes<Four>(base + offset(lane + 4));
+    const Four low = load_lanes<Four>(base + offset[lane]), high = load_lanes<Four>(base + offset[lane + 4]);
     return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
   };
   const Lanes a = two(0), b = two(1), c = two(2), d = two(3);

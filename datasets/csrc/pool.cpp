@@ -59,15 +59,13 @@ VIDEOTX_CLONES void collect(const Grid& fine, const Field& from, int pool, int r
   constexpr IntLanes kSteps = {0, 1, 2, 3, 4, 5, 6, 7};
   constexpr std::int32_t kLast = 0x7F800000;  // infinity
   const auto silent = static_cast<std::int32_t>(fine.stride());
-  std::array<std::int32_t, kLanes> places;
   IntLanes known = {};
   for (int place = 0; place < pool * pool; ++place) {
     const int r = row * pool + place / pool;
     const IntLanes c = (kSteps + column) * pool + place % pool;
     const IntLanes inside = (c < fine.columns) & (IntLanes{} + r < fine.rows);
-    store_lanes(places.data(), 4 * (((c + r * fine.columns) & inside) + (silent & ~inside)));
-    const FourLanes cells = load_fours(
-        &from.data()->x, [&](std::size_t lane) __attribute__((always_inline)) { return places[lane]; });
+    const Indices places(4 * (((c + r * fine.columns) & inside) + (silent & ~inside)));
+    const FourLanes cells = load_fours(&from.data()->x, places);
     const IntLanes says = cells.third > 0.0F, last = ~says & kLast;
     const auto at = static_cast<std::size_t>(place);
     store_lanes(out.x[at].data(), (in_order((IntLanes)cells.first) & says) | last);
@@ -107,7 +105,7 @@ void take_medians(const Grid& fine, const Field& from, int pool, const Grid& coa
       medians(numbers.rate, network, numbers.known, rate);
       const auto left = static_cast<std::size_t>(coarse.columns - column);
       for (std::size_t lane = 0; lane < std::min(kLanes, left); ++lane) {
-        *to++ = {x[lane], y[lane], rate[lane], 0.0F};
+        *to++ = {x[lane], y[lane], rate[lane]};
       }
     }
   }

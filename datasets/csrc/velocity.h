@@ -18,8 +18,26 @@ struct Centres {
   explicit Centres(const Grid& grid);
 };
 
+// Cells of one picture in the making, number by number, and room to read whole lanes from any of them.
+struct Draft {
+  std::vector<float> x;
+  std::vector<float> y;
+  std::vector<float> rate;
+
+  explicit Draft(const Grid& grid)
+      : x(grid.stride() + kLanes), y(grid.stride() + kLanes), rate(grid.stride() + kLanes) {}
+};
+
+// Whether any of the references lead back, and whether any lead forth.
+struct Directions {
+  bool back = false;
+  bool forth = false;
+};
+Directions directions_of(const std::int8_t* ref, std::size_t count);
+
 // The two lists of one picture turned into velocities: in `past` or `future` by the sign of their references, better known
-// ones before others, the mean of equals. `mv` and `ref` begin with list 0, of `cells` cells each.
+// ones before others, the mean of equals. `mv` and `ref` begin with list 0, of `cells` cells each. Either may be null,
+// where no reference leads there.
 void offer_lists(const std::int16_t* mv, const std::int8_t* ref, std::size_t cells, Cell* past, Cell* future);
 
 // How many rates are known and below `most`.
@@ -29,7 +47,7 @@ std::size_t count_slower(const float* rate, std::size_t cells, float most);
 // which only serve as a guess; `opposite` those of the frame at the other end, `frames_away`, or null where it has none.
 // Returns how many cells neither knows.
 std::size_t fill_known(const Grid& grid, const Centres& centres, const Cell* own, const Cell* behind,
-                       const Cell* opposite, float frames_away, Cell* out);
+                       const Cell* opposite, float frames_away, Draft& out);
 
 // Unknown cells take the velocities of a further picture, `frames_away`, whose references lie beyond the link: of
 // `highest_rate` at most. Returns how many cells did.
@@ -39,6 +57,9 @@ std::size_t fill_known(const Grid& grid, const Centres& centres, const Cell* own
 // references average to the right picture (direct and skipped blocks of slow zooms). Estimates are weighted as if
 // rounding were all their error, unless they contradict.
 std::size_t take_further(const Grid& grid, const Centres& centres, const Cell* further, float frames_away,
-                         float highest_rate, bool steady, Cell* out);
+                         float highest_rate, bool steady, Draft& out);
+
+// The velocities of a draft, and which of its cells nothing is known of.
+void finish(const Grid& grid, const Draft& draft, Velocity* velocity, std::uint8_t* filled);
 
 }  // namespace videotx
