@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "draft.h"
 #include "holes.h"
 #include "pool.h"
 #include "velocity.h"

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "draft.h"
 #include "flow.h"
 #include "lanes.h"
-#include "velocity.h"
 
 namespace videotx {
 
