@@ -65,15 +65,18 @@ def trace(
     pool: int,
     height: float,
     width: float,
+    scale: tuple[float, float],
+    most_filled: float,
     residual: npt.NDArray[np.float32] | None,
     first: int,
     cells: tuple[float, float, float, float],
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
-    """Displacement (t, t', point, xy), state (1 broken, 2 outside), filled share, residual (t, t', point, 6).
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+    """Displacement (t, t', point, xy) times ``scale``, whether valid, filled share, residual (t, t', point, 6).
 
-    Motion is that of ``pool`` x ``pool`` blocks, their median. ``residual`` are cells (frame, row, column, 6),
-    ``first`` the frame of the run that they begin with, ``cells`` (left, top, width, height) where they lie in native
-    samples. Raises ValueError on shapes that do not belong together.
+    Motion is that of ``pool`` x ``pool`` blocks, their median. Traces that cross a key frame or a cut, that leave the
+    picture or that are filled by more than ``most_filled`` are not valid. ``residual`` are cells (frame, row, column,
+    6), ``first`` the frame of the run that they begin with, ``cells`` (left, top, width, height) where they lie in
+    native samples. Raises ValueError on shapes that do not belong together.
     """
 
 def accumulate(

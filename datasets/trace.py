@@ -86,7 +86,7 @@ def trace(
         sampled, position = np.unique(sampled, return_inverse=True)
     cells = _cells(residual, window, patch)
     grid = None if cells is None else cells.grid
-    displacement, state, filled, added = _clips.trace(
+    displacement, valid, filled, added = _clips.trace(
         np.ascontiguousarray(motion),
         np.ascontiguousarray(ref),
         sampled,
@@ -95,6 +95,8 @@ def trace(
         pool=max(1, int(0.5 * patch / max(abs(scale) for scale in window.scale) // block)),
         height=float(window.frame_height),
         width=float(window.frame_width),
+        scale=window.scale,
+        most_filled=MOST_FILLED,
         residual=None if cells is None else cells.values,
         first=0 if cells is None else cells.first,
         cells=(0.0, 0.0, 1.0, 1.0) if grid is None else (grid.left, grid.top, grid.cell_width, grid.cell_height),
@@ -106,8 +108,8 @@ def trace(
         return shaped if ascending else shaped[position[:, None], position[None, :]]
 
     return Trace(
-        displacement=window.vectors(by_pair(displacement)),
-        valid=by_pair((state == 0) & (filled <= MOST_FILLED)),
+        displacement=by_pair(displacement),
+        valid=by_pair(valid),
         filled=by_pair(filled),
         residual=None if added is None else by_pair(added),
     )

@@ -54,7 +54,8 @@ BlockMotion block_motion(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>
 
 nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, const In<std::int32_t, 1>& frames,
                 const In<float, 2>& points, float block, int pool, float height, float width,
-                const std::optional<In<float, 4>>& residual, int first, std::array<float, 4> cells) {
+                std::array<float, 2> scale, float most_filled, const std::optional<In<float, 4>>& residual, int first,
+                std::array<float, 4> cells) {
   const BlockMotion motion = block_motion(mv, ref, block);
   if (pool < 1) {
     throw std::invalid_argument("expected at least one cell to pool, got " + std::to_string(pool));
@@ -107,7 +108,8 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
     thread_local Links links;
     estimate(motion, pool, estimates);
     link(estimates, sampled.front(), sampled.back(), links);
-    traces = follow(links, estimates, sampled, starts, width, height, reduced ? &*reduced : nullptr);
+    traces = follow(links, estimates, sampled, starts, width, height, {scale[0], scale[1], most_filled},
+                    reduced ? &*reduced : nullptr);
   }
   const std::size_t t = traces.num_sampled;
   const std::size_t p = traces.num_points;
@@ -116,7 +118,7 @@ nb::tuple trace(const In<std::int16_t, 5>& mv, const In<std::int8_t, 4>& ref, co
     sums = nb::cast(give<float>(std::move(traces.residual), std::array{t, t, p, kResidualValues}));
   }
   return nb::make_tuple(give<float>(std::move(traces.displacement), std::array{t, t, p, std::size_t{2}}),
-                        give<std::uint8_t>(std::move(traces.state), std::array{t, t, p}),
+                        give<bool>(std::move(traces.valid), std::array{t, t, p}),
                         give<float>(std::move(traces.filled), std::array{t, t, p}), sums);
 }
 
@@ -167,8 +169,8 @@ nb::tuple accumulate_frame(const In<std::int16_t, 5>& mv, const In<std::int8_t, 
 
 void bind_trace(nb::module_& m) {
   m.def("trace", &trace, nb::arg("motion"), nb::arg("ref"), nb::arg("frames"), nb::arg("points"), nb::kw_only(),
-        nb::arg("block"), nb::arg("pool"), nb::arg("height"), nb::arg("width"), nb::arg("residual").none(),
-        nb::arg("first"), nb::arg("cells"));
+        nb::arg("block"), nb::arg("pool"), nb::arg("height"), nb::arg("width"), nb::arg("scale"),
+        nb::arg("most_filled"), nb::arg("residual").none(), nb::arg("first"), nb::arg("cells"));
   m.def("accumulate", &accumulate_frame, nb::arg("motion"), nb::arg("ref"), nb::arg("frame"), nb::kw_only(),
         nb::arg("height"), nb::arg("width"), nb::arg("block"), nb::arg("native_height"), nb::arg("native_width"),
         nb::arg("residual").none(), nb::arg("zero"), nb::arg("scale"));

@@ -12,75 +12,6 @@
 namespace videotx {
 namespace {
 
-// Where the smooth field and the block's own vector differ by more than this (px per frame), an edge of a moving
-// thing runs between the blocks, and a mean of both sides would be nobody's motion.
-constexpr float kEdge = 0.5F;
-
-// Points on their way: (source, point), coordinate by coordinate, so that eight are moved at once, and room for as many.
-struct Walkers {
-  std::vector<float> x;
-  std::vector<float> y;
-  std::vector<std::int32_t> state;
-  std::vector<std::int32_t> num_filled;
-
-  explicit Walkers(std::size_t count)
-      : x(count + kLanes), y(count + kLanes), state(count + kLanes), num_filled(count + kLanes) {}
-};
-
-struct Step {
-  int rows;
-  int columns;
-  float per_block;
-  float sign;
-  float width;
-  float height;
-};
-
-// Move points by the field under them: the bilinear mean of four cells, or the cell's own velocity at an edge. Points are
-// moved by whole lanes, so up to kLanes - 1 after the last.
-// `filled` may be null, where no cell is.
-VIDEOTX_CLONES void move(std::size_t count, float* x, float* y, std::int32_t* state, std::int32_t* num_filled,
-                         const Velocity* velocity, const std::uint8_t* filled, Step step) {
-  const float* const base = &velocity->x;
-  const auto last_column = static_cast<float>(step.columns - 1);
-  const auto last_row = static_cast<float>(step.rows - 1);
-  for (std::size_t i = 0; i < count; i += kLanes) {
-    const Lanes from_x = load_lanes<Lanes>(x + i), from_y = load_lanes<Lanes>(y + i);
-    Lanes c = from_x * step.per_block - 0.5F, r = from_y * step.per_block - 0.5F;
-    c = masked(c > 0.0F, c);
-    r = masked(r > 0.0F, r);
-    const IntLanes left = within(whole_of(c), step.columns - 1), top = within(whole_of(r), step.rows - 1);
-    // Beyond the last cell there is none to weigh.
-    const Lanes u = masked(c < last_column, c - float_of(left)), v = masked(r < last_row, r - float_of(top));
-    // In the last column u is 0, and what comes behind it in memory counts for nothing.
-    const IntLanes corner = top * step.columns + left, below = corner + ((top + 1 < step.rows) & step.columns);
-    const Indices upper(2 * corner), lower(2 * below);
-    // Both velocities of a cell, then both of the next one.
-    const FourLanes north = load_fours(base, upper), south = load_fours(base, lower);
-    const Lanes left_x = north.first + v * (south.first - north.first);
-    const Lanes left_y = north.second + v * (south.second - north.second);
-    const Lanes right_x = north.third + v * (south.third - north.third);
-    const Lanes right_y = north.fourth + v * (south.fourth - north.fourth);
-    const Lanes mean_x = left_x + u * (right_x - left_x), mean_y = left_y + u * (right_y - left_y);
-    const IntLanes is_east = u >= 0.5F, is_south = v >= 0.5F;
-    const Lanes own_x = is_south ? (is_east ? south.third : south.first) : (is_east ? north.third : north.first);
-    const Lanes own_y = is_south ? (is_east ? south.fourth : south.second) : (is_east ? north.fourth : north.second);
-    const IntLanes at_edge = magnitude_of(mean_x - own_x) + magnitude_of(mean_y - own_y) > kEdge;
-    const Lanes to_x = from_x + step.sign * (at_edge ? own_x : mean_x);
-    const Lanes to_y = from_y + step.sign * (at_edge ? own_y : mean_y);
-    const IntLanes outside = (to_x < 0.0F) | (to_y < 0.0F) | (to_x > step.width) | (to_y > step.height);
-    store_lanes(x + i, to_x);
-    store_lanes(y + i, to_y);
-    store_lanes(state + i, load_lanes<IntLanes>(state + i) | (outside & static_cast<std::int32_t>(kOutside)));
-    if (filled != nullptr) {
-      const Indices own((is_south ? below : corner) + (is_east & 1));
-      const auto at = [&](std::size_t lane) { return static_cast<std::int32_t>(filled[own[lane]]); };
-      const IntLanes more = {at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)};
-      store_lanes(num_filled + i, load_lanes<IntLanes>(num_filled + i) + more);
-    }
-  }
-}
-
 VIDEOTX_INLINE float within(float value, float most) {
   const float positive = value > 0.0F ? value : 0.0F;
   return positive < most ? positive : most;
@@ -200,10 +131,7 @@ class Follower {
     const Velocity* const velocity = flow.velocity.data() + which * grid.stride();
     const std::uint8_t* const filled = flow.has_filled[which] != 0 ? flow.filled.data() + which * grid.stride() : nullptr;
     const Step step{grid.rows, grid.columns, 1.0F / grid.block, forward ? 1.0F : -1.0F, width_, height_};
-    const auto take_step = [&] {
-      move(end - begin, walkers.x.data() + begin, walkers.y.data() + begin, walkers.state.data() + begin,
-           walkers.num_filled.data() + begin, velocity, filled, step);
-    };
+    const auto take_step = [&] { move(walkers, begin, end - begin, velocity, filled, step); };
     if (residuals.empty()) {
       take_step();
       return;
@@ -268,10 +196,12 @@ class Follower {
 }  // namespace
 
 Traces follow(const Links& links, const Estimates& estimates, std::span<const std::int32_t> frames,
-              std::span<const Point> points, float width, float height, const ResidualCells* cells) {
+              std::span<const Point> points, float width, float height, const Telling& telling,
+              const ResidualCells* cells) {
   const std::size_t t = frames.size();
   const std::size_t p = points.size();
-  Traces out{t, p, std::vector<Point>(t * t * p), std::vector<std::uint8_t>(t * t * p), std::vector<float>(t * t * p), {}};
+  Traces out{t, p, std::vector<Point>(t * t * p), std::vector<std::uint8_t>(t * t * p, 1),
+             std::vector<float>(t * t * p), {}};
   if (cells != nullptr) {
     out.residual.resize(t * t * p * kResidualValues);
   }
@@ -280,29 +210,19 @@ Traces follow(const Links& links, const Estimates& estimates, std::span<const st
   std::vector<Residual> residuals(cells != nullptr ? t * p : 0);
 
   const auto start = [&](std::size_t source) {
-    for (std::size_t i = 0; i < p; ++i) {
-      walkers.x[source * p + i] = points[i].x;
-      walkers.y[source * p + i] = points[i].y;
-      walkers.state[source * p + i] = 0;
-      walkers.num_filled[source * p + i] = 0;
-      if (cells != nullptr) {
-        residuals[source * p + i] = {};
-      }
+    walkers.start(source * p, points);
+    if (cells != nullptr) {
+      std::fill_n(residuals.begin() + static_cast<std::ptrdiff_t>(source * p), p, Residual{});
     }
   };
   const auto record = [&](std::size_t source, std::size_t target) {
-    const float per_step = 1.0F / static_cast<float>(std::abs(frames[target] - frames[source]));
-    for (std::size_t i = 0; i < p; ++i) {
-      const std::size_t walker = source * p + i;
-      const std::size_t at = (source * t + target) * p + i;
-      out.displacement[at] = {walkers.x[walker] - points[i].x, walkers.y[walker] - points[i].y};
-      out.state[at] = static_cast<std::uint8_t>(walkers.state[walker]);
-      out.filled[at] = static_cast<float>(walkers.num_filled[walker]) * per_step;
-      if (cells != nullptr) {
-        float* const to = out.residual.data() + at * kResidualValues;
-        std::memcpy(to, &residuals[walker].first, sizeof(Four));
-        std::memcpy(to + 2, &residuals[walker].last, sizeof(Four));
-      }
+    const std::size_t first = (source * t + target) * p;
+    tell(walkers, source * p, points, std::abs(frames[target] - frames[source]), telling,
+         out.displacement.data() + first, out.valid.data() + first, out.filled.data() + first);
+    for (std::size_t i = 0; i < p && cells != nullptr; ++i) {
+      float* const to = out.residual.data() + (first + i) * kResidualValues;
+      std::memcpy(to, &residuals[source * p + i].first, sizeof(Four));
+      std::memcpy(to + 2, &residuals[source * p + i].last, sizeof(Four));
     }
   };
   const auto advance = [&](std::size_t first_source, std::size_t last_source, std::size_t index, bool forward) {

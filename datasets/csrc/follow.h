@@ -6,13 +6,9 @@
 #include <vector>
 
 #include "flow.h"
+#include "walkers.h"
 
 namespace videotx {
-
-struct Point {
-  float x = 0.0F;
-  float y = 0.0F;
-};
 
 // Mean and mean absolute residual of cells of the picture, frame by frame: (frame, row, column, 6). `first` is the frame
 // of the run that the first of them belongs to. Cell (row, column) has its centre at native position
@@ -30,21 +26,19 @@ struct ResidualCells {
 
 inline constexpr std::size_t kResidualValues = 6;
 
-// (t, t', point): where the points of sampled frame t lie in sampled frame t'. `state` is 0 for a sound trace.
+// (t, t', point): where the points of sampled frame t lie in sampled frame t'.
 struct Traces {
   std::size_t num_sampled = 0;
   std::size_t num_points = 0;
   std::vector<Point> displacement;
-  std::vector<std::uint8_t> state;
+  std::vector<std::uint8_t> valid;
   std::vector<float> filled;    // share of the steps that took a filled velocity
   std::vector<float> residual;  // (t, t', point, 6); empty without residual cells
 };
 
-inline constexpr std::uint8_t kBroken = 1;   // the trace crosses a key frame or a cut
-inline constexpr std::uint8_t kOutside = 2;  // it leaves the picture on its way
-
 // `frames` ascends and indexes the run of frames that `links` joins; `cells` may be null.
 Traces follow(const Links& links, const Estimates& estimates, std::span<const std::int32_t> frames,
-              std::span<const Point> points, float width, float height, const ResidualCells* cells);
+              std::span<const Point> points, float width, float height, const Telling& telling,
+              const ResidualCells* cells);
 
 }  // namespace videotx
