@@ -7,8 +7,7 @@ import os
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +22,9 @@ from videotx.pipeline.store import JpegFrames, ShardFormatError, decompress, par
 
 MOST_OPEN_FILES: Final = 256
 """Data files kept open per process; the longest unused is closed first."""
+
+_DAMAGE: Final = (ValueError, RuntimeError, OSError)
+"""What reading and decoding a frame raise."""
 
 _MIDDLE: Final = 128  # a JPEG whose blocks say nothing has this value everywhere
 
@@ -70,9 +72,14 @@ class DataFile:
         shape = self.array.shape if window is None else (*window.out_size, *self.array.shape[2:])
         out = np.empty((len(frames), *shape), self.array.dtype)
         region = None if window is None else self._region(window)
-        for i, frame in enumerate(frames):
-            with self._named(frame):
-                self._read_into(int(frame), out[i], region)
+        if region is None and not isinstance(self.array.frames, JpegFrames):
+            self._read_numbers(frames, out)
+            return out
+        for i, frame in enumerate(self._checked(frames)):
+            try:
+                self._read_into(frame, out[i], region)
+            except _DAMAGE as error:
+                raise self._damaged(frame, error) from error
         return out
 
     def _region(self, window: Window) -> Region:
@@ -81,15 +88,16 @@ class DataFile:
             raise ValueError(f"{self.path}: expected a window of pictures of {self.array.shape[:2]}, got {window}")
         return window.region()
 
-    @contextmanager
-    def _named(self, frame: int) -> Iterator[None]:
-        """Errors inside are those of a frame."""
-        if not 0 <= frame < self.num_frames:
-            raise ShardReadError(f"{self.path}: holds {self.num_frames} frames, not {frame}", frame)
-        try:
-            yield
-        except (ValueError, RuntimeError, OSError) as error:
-            raise ShardReadError(f"{self.path}: damaged: {error}", frame) from error
+    def _checked(self, frames: Sequence[int] | npt.NDArray[np.int64]) -> list[int]:
+        """Positions that are in the shard. Raises ShardReadError for others."""
+        positions: list[int] = np.asarray(frames, np.int64).tolist()
+        for frame in positions:
+            if not 0 <= frame < self.num_frames:
+                raise ShardReadError(f"{self.path}: holds {self.num_frames} frames, not {frame}", frame)
+        return positions
+
+    def _damaged(self, frame: int, error: Exception) -> ShardReadError:
+        return ShardReadError(f"{self.path}: damaged: {error}", frame)
 
     def _stored(self, frame: int) -> bytes:
         offset, length = self._index[frame]
@@ -97,6 +105,19 @@ class DataFile:
         if len(data) != length:
             raise ShardFormatError(f"expected {length} bytes at {offset}, the file holds {len(data)}")
         return data
+
+    def _read_numbers(self, frames: Sequence[int] | npt.NDArray[np.int64], out: npt.NDArray[Any]) -> None:
+        """Whole frames of Zstandard, ``(frame, ...)``: a hundred and more of a clip, each of them small."""
+        num_bytes, place = out[:1].nbytes, 0
+        to = out.data.cast("B")
+        for frame in self._checked(frames):
+            try:
+                to[place : place + num_bytes] = decompress(self._stored(frame), num_bytes)
+            except _DAMAGE as error:
+                raise self._damaged(frame, error) from error
+            place += num_bytes
+        if sys.byteorder == "big":
+            out.byteswap(inplace=True)
 
     def _read_into(self, frame: int, out: npt.NDArray[Any], region: Region | None) -> None:
         data, codec, shape = self._stored(frame), self.array.frames, self.array.shape
@@ -124,23 +145,36 @@ class DataFile:
         ``units`` are (zero, scale) of the stored values. What ``window`` shows of frames goes into ``shown``. Raises
         ShardReadError on any damage, naming the frame.
         """
-        zero, scale = units
         region = self._region(window)
         values = grid.room(len(frames))
-        codec, (height, width) = self.array.frames, self.array.shape[:2]
-        for i, frame in enumerate(frames):
-            out = shown.get(int(frame))
-            with self._named(frame):
-                if isinstance(codec, JpegFrames) and zero == _MIDDLE:
-                    data = codec.checked_picture(self._stored(frame))
-                    _clips.reduce_picture(data, (height, width), scale, grid.x, grid.y, values[i : i + 1], region, out)
-                    continue
-                whole = np.empty((1, *self.array.shape), self.array.dtype)
-                self._read_into(int(frame), whole[0], None)
-                _clips.reduce_pictures(whole, zero, scale, grid.x, grid.y, values[i : i + 1])
-                if out is not None:
-                    out[...] = resize(whole, region, out.shape[:2])[0]
+        for i, frame in enumerate(self._checked(frames)):
+            try:
+                self._reduce_into(frame, grid, units, values[i : i + 1], region=region, shown=shown.get(frame))
+            except _DAMAGE as error:
+                raise self._damaged(frame, error) from error
         return values
+
+    def _reduce_into(
+        self,
+        frame: int,
+        grid: ResidualGrid,
+        units: tuple[int, int],
+        values: npt.NDArray[np.float32],
+        *,
+        region: Region,
+        shown: npt.NDArray[Any] | None,
+    ) -> None:
+        zero, scale = units
+        codec, (height, width) = self.array.frames, self.array.shape[:2]
+        if isinstance(codec, JpegFrames) and zero == _MIDDLE:
+            data = codec.checked_picture(self._stored(frame))
+            _clips.reduce_picture(data, (height, width), scale, grid.x, grid.y, values, region, shown)
+            return
+        whole = np.empty((1, *self.array.shape), self.array.dtype)
+        self._read_into(frame, whole[0], None)
+        _clips.reduce_pictures(whole, zero, scale, grid.x, grid.y, values)
+        if shown is not None:
+            shown[...] = resize(whole, region, shown.shape[:2])[0]
 
 
 def decode_numbers(data: bytes, out: npt.NDArray[Any]) -> None:
