@@ -1,14 +1,15 @@
 """Clips of shards as one small file that NumPy and a JPEG decoder can open: for experiments that read few clips often.
 
-    python examples/packed_clips.py shards.zarr clips.npz
+    python examples/packed_clips.py shards.zarr clips.npz [--stride 2]
 
-Every video gives one clip of 8 frames, 2 apart, about its middle, shown in 64 x 64 pixels with patches of 8. A clip
-takes 20 kB: frames are kept as JPEG, motion within sub-clips of 4 frames alone, displacements in steps of 1/16 pixel
-and residuals in whole RGB units.
+Every video gives one clip of 8 frames, ``--stride`` apart, about its middle, shown in 64 x 64 pixels with patches of
+8. A clip takes 20 kB: frames are kept as JPEG, motion within sub-clips of 4 frames alone, displacements in steps of
+1/16 pixel and residuals in whole RGB units.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -24,7 +25,7 @@ from torch import Tensor
 if TYPE_CHECKING:  # what it packs is read without the package
     from videotx.datasets import Clip
 
-NUM_FRAMES, STRIDE, SIDE, PATCH, SUBCLIP = 8, 2, 64, 8, 4
+NUM_FRAMES, SIDE, PATCH, SUBCLIP = 8, 64, 8, 4
 STEPS_PER_PIXEL = 16
 JPEG_QUALITY = 85
 
@@ -76,8 +77,8 @@ def between_all(pairs: Tensor) -> Tensor:
     return whole
 
 
-def pack(shards: Path, out: Path) -> int:
-    """Write the clips of ``shards`` to ``out``; returns how many.
+def pack(shards: Path, out: Path, stride: int) -> int:
+    """Write the clips of ``shards`` to ``out``, their frames ``stride`` apart; returns how many.
 
     Raises ValueError where a video's file name is no number.
     """
@@ -88,7 +89,7 @@ def pack(shards: Path, out: Path) -> int:
     source = open_shards(shards)
     clips = ClipDataset(
         source,
-        ClipSpec(NUM_FRAMES, STRIDE),
+        ClipSpec(NUM_FRAMES, stride),
         streams=("rgb", "motion", "residual"),
         train=False,
         crop=WholePicture(SIDE, SIDE),
@@ -147,13 +148,15 @@ def load(path: Path) -> PackedClips:
     )
 
 
-def main(arguments: Sequence[str]) -> int:
-    if len(arguments) != 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    print(f"{arguments[1]}: {pack(Path(arguments[0]), Path(arguments[1]))} clips")
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--stride", type=int, default=2, help="frames from one frame of a clip to the next")
+    options = parser.parse_args(arguments)
+    print(f"{options.out}: {pack(options.shards, options.out, options.stride)} clips")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

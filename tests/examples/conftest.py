@@ -79,5 +79,5 @@ def packed(object_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     from packed_clips import pack
 
     path = tmp_path_factory.mktemp("packed") / "clips.npz"
-    assert pack(object_shards, path) == 12
+    assert pack(object_shards, path, 2) == 12
     return path

@@ -15,18 +15,22 @@ from videotx.datasets.crops import WholePicture
 from videotx.models.motion_embedding import other_frames as model_other_frames
 
 
-@pytest.fixture(scope="module")
-def originals(object_shards: Path) -> list[Clip]:
-    """The clips that were packed, by number."""
+def clips_of(shards: Path, stride: int) -> list[Clip]:
+    """The clips that are packed, by number."""
     clips = ClipDataset(
-        open_shards(object_shards),
-        ClipSpec(NUM_FRAMES, 2),
+        open_shards(shards),
+        ClipSpec(NUM_FRAMES, stride),
         streams=("rgb", "motion", "residual"),
         train=False,
         crop=WholePicture(SIDE, SIDE),
         geometry=Geometry(patch=PATCH),
     )
     return sorted((clips[i] for i in range(len(clips))), key=lambda clip: int(Path(clip.video).stem))
+
+
+@pytest.fixture(scope="module")
+def originals(object_shards: Path) -> list[Clip]:
+    return clips_of(object_shards, 2)
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +104,20 @@ def test_names_that_are_no_numbers_are_refused(
 def test_the_command_says_how_it_is_used(
     packed: Path, object_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([]) == 2
-    assert "packed_clips.py shards.zarr clips.npz" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "shards out" in capsys.readouterr().err
     assert main([f"{object_shards}", f"{tmp_path / 'again.npz'}"]) == 0
     assert "again.npz: 12 clips" in capsys.readouterr().out
     with np.load(packed) as one, np.load(tmp_path / "again.npz") as other:
         assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+def test_frames_may_be_next_to_each_other(object_shards: Path, tmp_path: Path) -> None:
+    out = tmp_path / "near.npz"
+    main([f"{object_shards}", f"{out}", "--stride", "1"])
+    near, originals = load(out), clips_of(object_shards, 1)
+    valid = torch.stack([of_pairs(clip.valid) for clip in originals])
+    displacement = torch.stack([of_pairs(clip.displacement) for clip in originals])
+    assert torch.equal(near.valid, valid)
+    assert (near.displacement - displacement)[valid].abs().max() <= 1 / 32
