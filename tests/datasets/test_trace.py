@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_trace import Tracer
 
 from videotx.datasets.geometry import Window
 from videotx.datasets.residual import ResidualPictures
-from videotx.datasets.trace import accumulate_to_keyframe, trace
+from videotx.datasets.trace import MOST_FILLED, accumulate_to_keyframe, trace
 from videotx.extract import open_video
 
 SHOWN = Window(256, 336, 16, 56, 224, 224, 224, 224)
@@ -58,6 +60,46 @@ def test_every_block_of_any_grid_is_moved_by_its_own_vector(rows: int, columns: 
     np.testing.assert_array_equal(out.displacement[0, 1], mv[0, 1] / 4)
     np.testing.assert_array_equal(out.displacement[1, 0], mv[1].sum(0) / 4)
     assert not out.filled.any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 20)),
+    st.integers(2, 9),
+    st.sampled_from([[-1], [-2, -1, 1], [-4, -2, -1, 1, 2], [-4, -2]]),
+    st.floats(0, 1),
+    st.integers(0, 2**32 - 1),
+)
+def test_any_vectors_are_followed_as_said_plainly(
+    grid: tuple[int, int], num_frames: int, distances: list[int], known: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    mv, ref = still_motion(num_frames, *grid)
+    of_frames, of_blocks = random.choice(distances, (num_frames, 1, 1, 1)), random.choice(distances, ref.shape)
+    ref[:] = np.where(random.random((num_frames, 1, 1, 1)) < 0.5, of_frames, of_blocks)
+    # A common motion that blocks stray from: neighbours agree in part, and what moves stays a while.
+    stray = random.choice([0, 1, 7, 40], (*ref.shape, 1)) * random.integers(-1, 2, mv.shape)
+    mv[:] = random.integers(-20, 20, 2) + stray
+    mv *= ref[..., None]
+    absent = random.random(ref.shape) > known
+    absent[:, 1] |= random.random(num_frames)[:, None, None] < 0.5  # P and I pictures among the B pictures
+    absent[random.random(num_frames) < 0.2] = True
+    ref[absent], mv[absent] = random.choice([0, -128]), 0
+    window = Window.whole(8 * grid[0], 8 * grid[1])
+    sampled = np.flatnonzero(random.random(num_frames) < 0.7)
+    if not len(sampled):
+        sampled = np.array([0])
+    out, plain = trace(mv, ref, sampled, window, patch=8), Tracer(mv, ref)
+    centres = window.patch_centres(8).reshape(-1, 2)
+    same = []
+    for (i, start), (j, end) in itertools.permutations(enumerate(sampled.tolist()), 2):
+        displacement, sound, filled = plain.follow(start, end, centres, (8 * grid[0], 8 * grid[1]))
+        near = np.abs(out.displacement[i, j].reshape(-1, 2) - displacement).max(-1) < 1e-2
+        share = filled / abs(end - start)
+        near &= np.isclose(out.filled[i, j].ravel(), share)
+        same.append(near & (out.valid[i, j].ravel() == (sound & (share <= MOST_FILLED))))
+    # Sums that are rounded otherwise may fall on the other side of a border between cells.
+    assert not same or np.mean(same) > 0.99
 
 
 def test_both_lists_count() -> None:
