@@ -88,7 +88,7 @@ class Search {
   }
 
   template <typename Number>
-  using Many = std::array<std::array<Number, kLanes>, kMost + 1>;
+  using Many = std::array<std::array<Number, kLanes>, kMost>;
 
   const Centres& centres_;
   const Cell* field_;
@@ -97,7 +97,7 @@ class Search {
   std::int32_t rows_;
   std::int32_t columns_;
   std::size_t count_ = 0;
-  std::array<std::size_t, kMost + 1> cells_;
+  std::array<std::size_t, kMost> cells_;
   Many<float> guess_x_;
   Many<float> guess_y_;
   Many<std::uint32_t> places_;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kNumbers = 4;  // of a place
 
 // Places of one row of cells, in whole lanes: what comes behind the last is overwritten. Writes the columns of those that
-// are not known to `holes`, which has room for one more than there are columns; returns how many they are.
+// are not known to `holes`, which has room for all columns; returns how many they are.
 VIDEOTX_CLONES std::size_t lay_out_row(std::size_t columns, const float* x, const float* y, const float* rate,
                                        float* places, std::uint32_t* holes) {
   std::size_t num_holes = 0;
@@ -36,7 +36,7 @@ HoleFiller::HoleFiller(const Grid& grid)
       columns_(static_cast<std::size_t>(grid.columns)),
       line_(columns_ + 2),
       places_(kNumbers * (line_ * (rows_ + 2) + kLanes)),
-      row_holes_(columns_ + 1) {}
+      row_holes_(columns_) {}
 
 void HoleFiller::lay_out(const Draft& draft) {
   for (std::size_t row = 0; row < rows_; ++row) {
