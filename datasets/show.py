@@ -52,5 +52,9 @@ def show_motion(
     centres = window.patch_centres(cell)
     column = np.clip(centres[..., 0] // block, 0, ref.shape[3] - 1).astype(np.intp)
     row = np.clip(centres[..., 1] // block, 0, ref.shape[2] - 1).astype(np.intp)
-    vectors = window.vectors(motion[:, :, row, column].astype(np.float32) * np.float32(0.25))
-    return torch.from_numpy(vectors), torch.from_numpy(np.ascontiguousarray(ref[:, :, row, column]))
+    cells = row * ref.shape[3] + column
+    frames, lists = ref.shape[:2]
+    # (x, y) is taken as one number.
+    pairs = np.ascontiguousarray(motion).view(np.int32).reshape(frames, lists, -1).take(cells, axis=2)
+    vectors = window.vectors(pairs[..., None].view(np.int16).astype(np.float32) * np.float32(0.25))
+    return torch.from_numpy(vectors), torch.from_numpy(ref.reshape(frames, lists, -1).take(cells, axis=2))
