@@ -41,15 +41,15 @@ VIDEOTX_INLINE std::size_t sum_of(IntLanes counts) {
 // A search in another picture, `away` frames later (or, negative, earlier), for what it says about the blocks of this one:
 // the velocity v with v = field(position + away * v). It may know nothing.
 //
-// Some lanes are searched for together, step by step: where one step leads to is then known long before the next one
-// reads there.
+// Many cells are searched for together, step by step: where one step leads to is then known long before the next one reads
+// there.
 class Search {
  public:
   Search(const Grid& grid, const Centres& centres, const Cell* field, float away)
       : centres_(centres), field_(field), away_(away), per_block_(1.0F / grid.block), rows_(grid.rows),
         columns_(grid.columns) {}
 
-  static constexpr std::size_t kMost = 32;  // lanes at a time
+  static constexpr std::size_t kMost = 32;  // times kLanes cells together
 
   VIDEOTX_INLINE void clear() { count_ = 0; }
   [[nodiscard]] VIDEOTX_INLINE std::size_t count() const { return count_; }

@@ -75,7 +75,7 @@ class Linker {
   }
 
  private:
-  // Nothing is left unknown.
+  // A draft becomes a picture of the flow, its holes filled.
   void close(Draft& draft, std::size_t num_unknown, std::size_t link, Flow& out) {
     if (num_unknown > 0) {
       holes_.fill(draft);

@@ -45,9 +45,9 @@ using Field = std::vector<Cell>;
 
 // What the blocks of every frame say about one side of it.
 struct Side {
-  Field cells;                      // of frames that say nothing they are not written
+  Field cells;                       // of frames that say nothing they are not written
   std::vector<std::uint8_t> speaks;  // by frame: whether any block says anything
-  Field nothing;                    // the cells of one frame that says nothing
+  Field nothing;                     // the cells of one frame that says nothing
 
   [[nodiscard]] const Cell* of(std::size_t frame) const {
     return speaks[frame] != 0 ? cells.data() + frame * nothing.size() : nothing.data();
@@ -76,9 +76,9 @@ struct Velocity {
 
 // Velocities of all cells from link to link, each picture filled up to `Grid::stride()` cells.
 struct Flow {
-  std::vector<Velocity> velocity;          // and one more, so that two may be read at once
-  std::vector<std::uint8_t> filled;        // 1 where no vector covers the cell, which took its neighbours' velocity
-  std::vector<std::uint8_t> has_filled;    // by link: whether any cell is
+  std::vector<Velocity> velocity;        // and one more, so that two may be read at once
+  std::vector<std::uint8_t> filled;      // 1 where no vector covers the cell, which took its neighbours' velocity
+  std::vector<std::uint8_t> has_filled;  // by link: whether any cell is
 };
 
 // The motion between frame f and frame f + 1, on the grid of f (`forward`) and on that of f + 1 (`backward`), for f from

@@ -13,9 +13,8 @@ namespace {
 constexpr float kEdge = 0.5F;
 
 // Where some walkers are on the grid of cells.
-class Positions {
- public:
-  static constexpr std::size_t kMost = 16;  // lanes
+struct Positions {
+  static constexpr std::size_t kMost = 16;  // times kLanes walkers together
 
   VIDEOTX_INLINE void place(std::size_t which, Lanes x, Lanes y, const Step& step) {
     Lanes c = x * step.per_block - 0.5F, r = y * step.per_block - 0.5F;
@@ -43,7 +42,7 @@ class Positions {
 };
 
 VIDEOTX_CLONES void move_lanes(std::size_t count, float* x, float* y, std::int32_t* state, std::int32_t* num_filled,
-                         const Velocity* velocity, const std::uint8_t* filled, Step step) {
+                               const Velocity* velocity, const std::uint8_t* filled, Step step) {
   const float* const base = &velocity->x;
   Positions at;
   for (std::size_t begin = 0; begin < count; begin += kLanes * Positions::kMost) {
