@@ -72,9 +72,6 @@ class DataFile:
         shape = self.array.shape if window is None else (*window.out_size, *self.array.shape[2:])
         out = np.empty((len(frames), *shape), self.array.dtype)
         region = None if window is None else self._region(window)
-        if region is None and not isinstance(self.array.frames, JpegFrames):
-            self._read_numbers(frames, out)
-            return out
         for i, frame in enumerate(self._checked(frames)):
             try:
                 self._read_into(frame, out[i], region)
@@ -105,19 +102,6 @@ class DataFile:
         if len(data) != length:
             raise ShardFormatError(f"expected {length} bytes at {offset}, the file holds {len(data)}")
         return data
-
-    def _read_numbers(self, frames: Sequence[int] | npt.NDArray[np.int64], out: npt.NDArray[Any]) -> None:
-        """Whole frames of Zstandard, ``(frame, ...)``: a hundred and more of a clip, each of them small."""
-        num_bytes, place = out[:1].nbytes, 0
-        to = out.data.cast("B")
-        for frame in self._checked(frames):
-            try:
-                to[place : place + num_bytes] = decompress(self._stored(frame), num_bytes)
-            except _DAMAGE as error:
-                raise self._damaged(frame, error) from error
-            place += num_bytes
-        if sys.byteorder == "big":
-            out.byteswap(inplace=True)
 
     def _read_into(self, frame: int, out: npt.NDArray[Any], region: Region | None) -> None:
         data, codec, shape = self._stored(frame), self.array.frames, self.array.shape

@@ -27,7 +27,9 @@ VIDEOTX_INLINE void offer(const std::int16_t* mv, const std::int8_t* ref, Veloci
   const auto first = load_lanes<ShortLanes>(mv), second = load_lanes<ShortLanes>(mv + kLanes);
   const ShortLanes xs = __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14);
   const ShortLanes ys = __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15);
-  const auto distance = __builtin_convertvector(__builtin_convertvector(load_lanes<ByteLanes>(ref), ShortLanes), IntLanes);
+  // In two steps, each of them one instruction: GCC 12 takes the bytes one by one otherwise.
+  const auto shorts = __builtin_convertvector(load_lanes<ByteLanes>(ref), ShortLanes);
+  const IntLanes distance = __builtin_convertvector(shorts, IntLanes);
   const IntLanes known = (distance != 0) & (distance != kRefUnknown);
   const Lanes inverse = masked(known, 1.0F / float_of(distance));
   const Lanes x = __builtin_convertvector(xs, Lanes) * 0.25F * inverse;
